@@ -1,0 +1,2 @@
+//! climc: the Isobar command line.
+fn main() {}

@@ -1,0 +1,146 @@
+//! The states of every resource that has some. The pictures in `docs/generated/states.md` are drawn from here.
+
+use crate::machine;
+
+machine! {
+    /// What Isobar is doing with a server. What the cloud reports is [`Power`].
+    Server {
+        /// Accepted; no host has been chosen yet.
+        Scheduling = "scheduling" Moving -> [Building, Failed, Deleting],
+        /// A host is claimed; disks, addresses and the guest are being made.
+        Building = "building" Moving -> [Running, Stopped, Failed, Deleting],
+        Running = "running" Resting -> [Stopping, Rebooting, Stopped, Failed, Deleting, Updating],
+        Stopped = "stopped" Resting -> [Starting, Running, Resizing, Rebuilding, Reverting, Failed, Deleting, Updating],
+        Starting = "starting" Moving -> [Running, Stopped, Failed],
+        Stopping = "stopping" Moving -> [Stopped, Running, Failed],
+        Rebooting = "rebooting" Moving -> [Running, Stopped, Failed],
+        Resizing = "resizing" Moving -> [Stopped, Failed],
+        Rebuilding = "rebuilding" Moving -> [Running, Stopped, Failed],
+        Reverting = "reverting" Moving -> [Stopped, Running, Failed],
+        /// A disk or an address is being attached or detached.
+        Updating = "updating" Moving -> [Running, Stopped, Failed],
+        /// The last operation did not succeed; `fault` says why.
+        Failed = "failed" Resting -> [Starting, Stopping, Rebuilding, Running, Stopped, Deleting],
+        Deleting = "deleting" Moving -> [Deleted, Failed],
+        Deleted = "deleted" Final -> [],
+    }
+}
+
+machine! {
+    /// The power state that a cloud reported.
+    Power {
+        Unknown = "unknown" Resting -> [On, Off, Paused, Crashed, Missing],
+        On = "on" Resting -> [Unknown, Off, Paused, Crashed, Missing],
+        Off = "off" Resting -> [Unknown, On, Paused, Crashed, Missing],
+        Paused = "paused" Resting -> [Unknown, On, Off, Crashed, Missing],
+        Crashed = "crashed" Resting -> [Unknown, On, Off, Paused, Missing],
+        /// The cloud no longer knows the server.
+        Missing = "missing" Resting -> [Unknown, On, Off, Paused, Crashed],
+    }
+}
+
+machine! {
+    Disk {
+        Creating = "creating" Moving -> [Available, InUse, Failed, Deleting],
+        Available = "available" Resting -> [Attaching, InUse, Resizing, Deleting, Failed],
+        Attaching = "attaching" Moving -> [InUse, Available, Failed],
+        InUse = "in_use" Resting -> [Detaching, Resizing, Available, Deleting, Failed],
+        Detaching = "detaching" Moving -> [Available, InUse, Failed],
+        Resizing = "resizing" Moving -> [Available, InUse, Failed],
+        Failed = "failed" Resting -> [Deleting, Available, InUse],
+        Deleting = "deleting" Moving -> [Deleted, Failed],
+        Deleted = "deleted" Final -> [],
+    }
+}
+
+machine! {
+    Snapshot {
+        Creating = "creating" Moving -> [Available, Failed, Deleting],
+        Available = "available" Resting -> [Reverting, Deleting, Failed],
+        Reverting = "reverting" Moving -> [Available, Failed],
+        Failed = "failed" Resting -> [Deleting, Available],
+        Deleting = "deleting" Moving -> [Deleted, Failed],
+        Deleted = "deleted" Final -> [],
+    }
+}
+
+machine! {
+    Network {
+        Creating = "creating" Moving -> [Available, Failed, Deleting],
+        Available = "available" Resting -> [Deleting, Failed],
+        Failed = "failed" Resting -> [Deleting, Available],
+        Deleting = "deleting" Moving -> [Deleted, Failed, Available],
+        Deleted = "deleted" Final -> [],
+    }
+}
+
+machine! {
+    /// Whether a host may get new servers: only a ready one does.
+    Host {
+        /// It has joined; its facts are not known yet.
+        Discovered = "discovered" Moving -> [Preparing, Ready, Degraded, Lost],
+        /// Prerequisites are missing; `faults` names each in plain words.
+        Preparing = "preparing" Moving -> [Ready, Degraded, Lost],
+        Ready = "ready" Resting -> [Degraded, Draining, Maintenance, Lost, Preparing],
+        Degraded = "degraded" Resting -> [Ready, Draining, Maintenance, Lost, Preparing],
+        /// Takes no new servers; running ones stay until moved or stopped.
+        Draining = "draining" Moving -> [Maintenance, Ready, Lost, Degraded],
+        Maintenance = "maintenance" Resting -> [Ready, Preparing, Lost],
+        Lost = "lost" Resting -> [Ready, Degraded, Preparing, Maintenance],
+    }
+}
+
+machine! {
+    Account {
+        Connecting = "connecting" Moving -> [Connected, Failed, Deleting],
+        Connected = "connected" Resting -> [Syncing, Failed, Deleting],
+        Syncing = "syncing" Moving -> [Connected, Failed],
+        Failed = "failed" Resting -> [Connecting, Syncing, Connected, Deleting],
+        Deleting = "deleting" Moving -> [Deleted, Failed],
+        Deleted = "deleted" Final -> [],
+    }
+}
+
+machine! {
+    Task {
+        Queued = "queued" Moving -> [Running, Undoing, Cancelled],
+        Running = "running" Moving -> [Queued, Succeeded, Undoing, Failed, NeedsOperator],
+        Undoing = "undoing" Moving -> [Failed, Cancelled, NeedsOperator],
+        Succeeded = "succeeded" Final -> [],
+        Failed = "failed" Final -> [],
+        Cancelled = "cancelled" Final -> [],
+        /// An undo keeps failing; a person must look.
+        NeedsOperator = "needs_operator" Resting -> [Undoing, Failed],
+    }
+}
+
+impl Task {
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    macro_rules! check {
+        ($($machine:ident)*) => {$(
+            for state in $machine::ALL {
+                assert!(!state.is_transitional() || !state.next().is_empty(), "{}::{state} has no exit", stringify!($machine));
+                assert_eq!(state.as_str().parse::<$machine>().unwrap(), *state);
+            }
+        )*};
+    }
+
+    #[test]
+    fn every_transitional_state_has_an_exit() {
+        check!(Server Power Disk Snapshot Network Host Account Task);
+    }
+
+    #[test]
+    fn a_move_that_is_not_in_the_table_is_refused() {
+        let error = Server::Deleted.to(Server::Running).unwrap_err();
+        assert_eq!(error.message, "it is deleted and cannot become running from there");
+    }
+}

@@ -1,0 +1,1 @@
+//! isobar_sdk.

@@ -1,0 +1,2 @@
+//! The Isobar server: one binary, every role.
+fn main() {}

@@ -1,0 +1,2 @@
+//! Developer commands: gen, tidy, bench.
+fn main() {}
