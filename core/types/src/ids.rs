@@ -190,8 +190,34 @@ text_ids! {
     RoleId,
     /// A hyphenated UUID, as the OpenStack Image API wants it.
     ImageId,
-    /// The id a cloud gave to something of its own.
-    ExternalRef,
+}
+
+/// The id a cloud gave to something of its own: any text, never interpreted by anyone but its driver.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "db", derive(sea_orm::DeriveValueType))]
+#[serde(transparent)]
+pub struct ExternalRef(String);
+
+impl ExternalRef {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ExternalRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ExternalRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 #[cfg(test)]

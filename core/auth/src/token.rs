@@ -1,0 +1,1 @@
+//! Tokens: signed by keystone, verified everywhere with its published keys.
