@@ -23,34 +23,42 @@ pub struct Call {
 impl Call {
     pub fn new(request_id: impl Into<String>, limit: Duration) -> Self {
         Self {
-            deadline: Instant::now() + limit,
+            deadline: now() + limit,
             cancelled: CancellationToken::new(),
             request_id: request_id.into(),
         }
     }
 
     pub fn remaining(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
+        self.deadline.saturating_duration_since(now())
     }
 
     /// The same call with no more than `limit` left.
     pub fn within(&self, limit: Duration) -> Self {
         Self {
-            deadline: self.deadline.min(Instant::now() + limit),
+            deadline: self.deadline.min(now() + limit),
             ..self.clone()
         }
     }
 
     /// Runs `work` until it ends, the deadline passes (`Timeout`) or the call is cancelled (`Cancelled`).
+    /// Work is not begun when either has happened already.
     pub async fn bound<T>(&self, what: &str, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let late = || Error::new(Kind::Timeout, format!("{what} did not end before its deadline"));
+        if !self.cancelled.is_cancelled() && self.remaining().is_zero() {
+            return Err(late());
+        }
         tokio::select! {
             biased;
             () = self.cancelled.cancelled() => Err(Error::new(Kind::Cancelled, format!("{what} was cancelled"))),
-            done = tokio::time::timeout_at(self.deadline.into(), work) => done.unwrap_or_else(|_| {
-                Err(Error::new(Kind::Timeout, format!("{what} did not end before its deadline")))
-            }),
+            done = tokio::time::timeout_at(self.deadline.into(), work) => done.unwrap_or_else(|_| Err(late())),
         }
     }
+}
+
+/// The runtime's clock, so that tests can hold it still.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 /// Names one intent: creating twice with the same token makes one thing, which can be found by it.

@@ -34,6 +34,9 @@ pub use site::Site;
 pub use snapshot::{SnapshotFacts, Snapshots};
 pub use types::{Error, ExternalRef, Kind, Result};
 
+/// The numbered rules, for the test that pairs each with its proof.
+pub const RULES: &str = include_str!("../RULES.md");
+
 /// A kind of cloud: how to reach one, and what its credentials look like.
 #[async_trait]
 pub trait Driver: Send + Sync + 'static {
