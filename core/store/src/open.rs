@@ -1,0 +1,139 @@
+//! Opening a database. SQLite gets one writing connection and several reading ones; PostgreSQL one pool.
+
+use std::{sync::Arc, time::Duration};
+
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, EntityTrait, FromQueryResult,
+    PaginatorTrait, Select, SelectModel, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+};
+use types::{Error, Result};
+
+use crate::{fault, signal::Signals, tx::Tx};
+
+/// A handle to the database; cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) read: DatabaseConnection,
+    pub(crate) write: DatabaseConnection,
+    signals: Arc<Signals>,
+}
+
+impl Store {
+    /// Opens `sqlite:///path` or `postgres://...`. Does not migrate.
+    ///
+    /// Errors: `Invalid` for another scheme, `Unavailable` when the server does not answer in 10 s.
+    pub async fn open(url: &str) -> Result<Self> {
+        if let Some(path) = url.strip_prefix("sqlite://") {
+            let write = sqlite(path, 1).await?;
+            let read = sqlite(path, 4).await?;
+            return Ok(Self {
+                read,
+                write,
+                signals: Arc::default(),
+            });
+        }
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(Error::invalid("a database URL begins with postgres:// or sqlite://"));
+        }
+        let mut options = ConnectOptions::new(url);
+        options
+            .max_connections(16)
+            .connect_timeout(Duration::from_secs(10))
+            .acquire_timeout(Duration::from_secs(10));
+        options.sqlx_logging(false);
+        let pool = Database::connect(options)
+            .await
+            .map_err(|e| fault("opening the database", e))?;
+        let store = Self {
+            read: pool.clone(),
+            write: pool,
+            signals: Arc::default(),
+        };
+        store
+            .signals
+            .clone()
+            .listen(store.write.get_postgres_connection_pool().clone());
+        Ok(store)
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        self.write.get_database_backend() == DbBackend::Postgres
+    }
+
+    /// Begins the only kind of transaction there is: a writing one. Dropping it rolls back.
+    pub async fn begin(&self) -> Result<Tx> {
+        let mode = (!self.is_postgres()).then_some(SqliteTransactionMode::Immediate);
+        let options = TransactionOptions {
+            sqlite_transaction_mode: mode,
+            ..Default::default()
+        };
+        let inner = self
+            .write
+            .begin_with_options(options)
+            .await
+            .map_err(|e| fault("beginning a transaction", e))?;
+        Ok(Tx::new(inner, self.signals.clone()))
+    }
+
+    /// One row for our own workers, whoever owns it.
+    pub async fn one<E: EntityTrait>(&self, select: Select<E>) -> Result<Option<E::Model>> {
+        select.one(&self.read).await.map_err(|e| fault("reading", e))
+    }
+
+    /// All rows for our own workers. Bound the query: nothing here pages.
+    pub async fn all<E: EntityTrait>(&self, select: Select<E>) -> Result<Vec<E::Model>> {
+        select.all(&self.read).await.map_err(|e| fault("reading", e))
+    }
+
+    pub async fn count<E>(&self, select: Select<E>) -> Result<u64>
+    where
+        E: EntityTrait,
+        E::Model: FromQueryResult + Sized + Send + Sync,
+    {
+        select.count(&self.read).await.map_err(|e| fault("counting", e))
+    }
+
+    /// Rows of any shape for our own workers: joins and aggregates.
+    pub async fn rows<M>(&self, select: sea_orm::Selector<SelectModel<M>>) -> Result<Vec<M>>
+    where
+        M: FromQueryResult + Send + Sync,
+    {
+        select.all(&self.read).await.map_err(|e| fault("reading", e))
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        let probe = Statement::from_string(self.read.get_database_backend(), "SELECT 1");
+        self.read
+            .query_one_raw(probe)
+            .await
+            .map_err(|e| fault("asking the database", e))?;
+        Ok(())
+    }
+
+    /// Wakes a waiter of `channel` whenever a transaction that called [`Tx::wake`] commits, here or in another replica.
+    ///
+    /// Only a hint: hints may be lost or spurious, so every waiter also looks now and then.
+    pub fn signal(&self, channel: &str) -> tokio::sync::watch::Receiver<u64> {
+        self.signals.receiver(channel)
+    }
+}
+
+async fn sqlite(path: &str, connections: u32) -> Result<DatabaseConnection> {
+    let mut options = ConnectOptions::new(format!("sqlite://{path}?mode=rwc"));
+    options
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(30))
+        .sqlx_logging(false);
+    options.map_sqlx_sqlite_opts(|o| {
+        use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+        o.journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(30))
+            .foreign_keys(true)
+            .statement_cache_capacity(256)
+    });
+    Database::connect(options)
+        .await
+        .map_err(|e| fault("opening the database", e))
+}

@@ -1,0 +1,116 @@
+//! One transaction of intent: rows, quota, tasks, events and wake-ups that commit together or not at all.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use sea_orm::{
+    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DeleteMany, EntityTrait,
+    IntoActiveModel, QuerySelect, QueryTrait, Select, Statement, UpdateMany, Value,
+    sea_query::{LockBehavior, LockType},
+};
+use types::Result;
+
+use crate::{
+    fault,
+    signal::{PG_CHANNEL, Signals},
+};
+
+/// An open writing transaction. Nothing is visible to others before [`Tx::commit`]; dropping it undoes everything.
+pub struct Tx {
+    pub(crate) inner: DatabaseTransaction,
+    signals: Arc<Signals>,
+    wakes: BTreeSet<String>,
+}
+
+impl Tx {
+    pub(crate) fn new(inner: DatabaseTransaction, signals: Arc<Signals>) -> Self {
+        Self {
+            inner,
+            signals,
+            wakes: BTreeSet::new(),
+        }
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        self.inner.get_database_backend() == DbBackend::Postgres
+    }
+
+    pub async fn one<E: EntityTrait>(&self, select: Select<E>) -> Result<Option<E::Model>> {
+        select.one(&self.inner).await.map_err(|e| fault("reading", e))
+    }
+
+    pub async fn all<E: EntityTrait>(&self, select: Select<E>) -> Result<Vec<E::Model>> {
+        select.all(&self.inner).await.map_err(|e| fault("reading", e))
+    }
+
+    /// Like [`Tx::all`], and nobody else may change these rows until the end; rows held by others are left out.
+    pub async fn claim<E: EntityTrait>(&self, select: Select<E>) -> Result<Vec<E::Model>> {
+        let select = if self.is_postgres() {
+            select.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+        } else {
+            select
+        };
+        self.all(select).await
+    }
+
+    /// Like [`Tx::one`], and waits until nobody else may change the row before the end.
+    pub async fn lock<E: EntityTrait>(&self, select: Select<E>) -> Result<Option<E::Model>> {
+        let select = if self.is_postgres() {
+            select.lock(LockType::Update)
+        } else {
+            select
+        };
+        self.one(select).await
+    }
+
+    pub async fn insert<A>(&self, row: A) -> Result<<A::Entity as EntityTrait>::Model>
+    where
+        A: ActiveModelTrait + ActiveModelBehavior + Send,
+        <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
+    {
+        row.insert(&self.inner).await.map_err(|e| fault("storing", e))
+    }
+
+    /// How many rows changed. Put what you believe about the row into the filter: that is the compare of the swap.
+    pub async fn update<E: EntityTrait>(&self, update: UpdateMany<E>) -> Result<u64> {
+        let done = update.exec(&self.inner).await.map_err(|e| fault("changing", e))?;
+        Ok(done.rows_affected)
+    }
+
+    pub async fn delete<E: EntityTrait>(&self, delete: DeleteMany<E>) -> Result<u64> {
+        let done = delete.exec(&self.inner).await.map_err(|e| fault("deleting", e))?;
+        Ok(done.rows_affected)
+    }
+
+    /// Any statement sea-query can build; how many rows it touched.
+    pub async fn execute(&self, statement: &(impl sea_orm::StatementBuilder + Sync)) -> Result<u64> {
+        let done = self.inner.execute(statement).await.map_err(|e| fault("changing", e))?;
+        Ok(done.rows_affected())
+    }
+
+    /// A query of another entity as text and values, for filters in subqueries.
+    pub fn build<Q: QueryTrait>(&self, query: &Q) -> Statement {
+        query.build(self.inner.get_database_backend())
+    }
+
+    /// Wakes the waiters of `channel` after the commit.
+    pub fn wake(&mut self, channel: &str) {
+        self.wakes.insert(channel.to_owned());
+    }
+
+    /// Commits, then wakes.
+    pub async fn commit(self) -> Result<()> {
+        if self.is_postgres() {
+            for channel in &self.wakes {
+                let values: [Value; 2] = [PG_CHANNEL.into(), channel.as_str().into()];
+                let notify = Statement::from_sql_and_values(DbBackend::Postgres, "SELECT pg_notify($1, $2)", values);
+                self.inner
+                    .execute_raw(notify)
+                    .await
+                    .map_err(|e| fault("notifying", e))?;
+            }
+        }
+        self.inner.commit().await.map_err(|e| fault("committing", e))?;
+        self.wakes.iter().for_each(|channel| self.signals.raise(channel));
+        Ok(())
+    }
+}
