@@ -1,9 +1,18 @@
 //! Roles to rights: how far a caller's right to do one verb to one noun extends.
 //! The default personas are OpenStack's: admin, manager, member, reader; `service` is for our own workers.
+//! The rules are `policy/default.csv`; casbin evaluates each case once, [`Policy::reach`] only looks the answer up.
 
-use types::{DomainId, ProjectId};
+mod nouns;
+mod table;
+
+use std::sync::{Arc, LazyLock};
+
+use types::{DomainId, ProjectId, Result};
 
 use crate::cx::{Scope, Who};
+
+pub use nouns::{NOUNS, Noun};
+use table::{Grant, Over, Table};
 
 /// How much of the world a right covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +44,12 @@ pub fn default_domain() -> DomainId {
     "default".parse().expect("`default` is a valid id")
 }
 
+/// The roles the default rules speak of, most powerful first.
+pub const ROLES: &[&str] = &["admin", "manager", "member", "reader", "service"];
+
+/// Each role with the one it includes, as in OpenStack's default personas.
+pub const IMPLIED: &[(&str, &str)] = &[("admin", "manager"), ("manager", "member"), ("member", "reader")];
+
 /// Nouns that only administrators of the installation change: they are shared by all projects.
 pub const SHARED: &[&str] = &[
     "region",
@@ -49,34 +64,54 @@ pub const SHARED: &[&str] = &[
 /// Verbs that change nothing.
 pub const READS: &[&str] = &["list", "get"];
 
-/// What each role may do. Default deny: what is not granted here is refused.
-#[derive(Clone, Debug, Default)]
-pub struct Policy {}
+/// What each role may do. Default deny: what is not granted by a rule, or not known at all, is refused.
+#[derive(Clone)]
+pub struct Policy {
+    table: Arc<Table>,
+}
+
+static DEFAULT: LazyLock<Arc<Table>> = LazyLock::new(|| {
+    let table = Table::compile(include_str!("policy/default.csv"));
+    Arc::new(table.expect("the built-in rules are tested"))
+});
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { table: DEFAULT.clone() }
+    }
+}
 
 impl Policy {
+    /// A policy from rules in the format of `policy/default.csv`.
+    pub fn parse(rules: &str) -> Result<Self> {
+        let table = Arc::new(Table::compile(rules)?);
+        Ok(Self { table })
+    }
+
     pub fn reach(&self, who: &Who, noun: &str, verb: &str) -> Reach {
-        let has = |role: &str| who.roles.iter().any(|r| r == role);
-        let reads = READS.contains(&verb);
-        if has("admin") || has("service") {
-            return Reach::Everything;
-        }
-        if SHARED.contains(&noun) {
-            // Everybody may see what they can be placed on, by name; operators see the rest.
-            let visible = matches!(noun, "region" | "zone" | "flavor");
-            let member = has("manager") || has("member") || has("reader");
-            return if reads && visible && member {
-                Reach::Everything
-            } else {
-                Reach::Nothing
-            };
-        }
-        match &who.scope {
-            Scope::Domain { id } if has("manager") || (reads && has("reader")) => Reach::Domain(id.clone()),
-            Scope::Project { id, .. } if has("manager") || has("member") || (reads && has("reader")) => {
-                Reach::Project(id.clone())
-            }
-            Scope::System if reads && has("reader") => Reach::Everything,
-            _ => Reach::Nothing,
+        let over = match &who.scope {
+            Scope::System => Over::System,
+            Scope::Domain { .. } => Over::Domain,
+            Scope::Project { .. } => Over::Project,
+            Scope::Unscoped => return Reach::Nothing,
+        };
+        let Some(cell) = self.table.cell(noun, verb) else {
+            return Reach::Nothing;
+        };
+        let best = who.roles.iter().map(|role| cell.grant(role, over)).max();
+        match (best.unwrap_or_default(), &who.scope) {
+            (Grant::Nothing, _) | (_, Scope::Unscoped) => Reach::Nothing,
+            (Grant::Everything, _) | (Grant::Own, Scope::System) => Reach::Everything,
+            (Grant::Own, Scope::Domain { id }) => Reach::Domain(id.clone()),
+            (Grant::Own, Scope::Project { id, .. }) => Reach::Project(id.clone()),
         }
     }
 }
+
+/// The default policy as a table for people: every noun, verb and role, in each scope.
+pub fn matrix() -> String {
+    Policy::default().table.print()
+}
+
+#[cfg(test)]
+mod tests;
