@@ -17,7 +17,7 @@ const MOST: u32 = 10_000;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Forecast {
     /// Filling hosts in order of id. Less than the sum over the hosts when they share a storage or must stay together.
-    pub total: u32,
+    pub total: u64,
     /// Hosts with room for at least one, in order of id.
     pub hosts: Vec<Room>,
 }
@@ -33,11 +33,8 @@ pub struct Room {
 pub fn forecast(snapshot: &Snapshot, request: &Request) -> Forecast {
     let mut query = Query::new(snapshot, request);
     let left = query.survivors();
-    let binds = |query: &Query| {
-        let mut strict = request.groups.iter().filter(|group| group.rule == Rule::Together);
-        strict.any(|group| query.is_unborn(&group.name))
-    };
-    let together = binds(&query);
+    let mut strict = request.groups.iter().filter(|group| group.rule == Rule::Together);
+    let together = strict.any(|group| query.is_unborn(&group.name));
     let mut shared = Draft::default();
     let mut forecast = Forecast {
         total: 0,
@@ -56,13 +53,13 @@ pub fn forecast(snapshot: &Snapshot, request: &Request) -> Forecast {
             more,
         });
         if together {
-            forecast.total = forecast.total.max(more);
+            forecast.total = forecast.total.max(u64::from(more));
         } else if snapshot.pools(row).any(|(pool, _)| snapshot.sharers(pool).nth(1).is_some()) {
             query.draft = std::mem::take(&mut shared);
-            forecast.total += fill(&mut query, row);
+            forecast.total += u64::from(fill(&mut query, row));
             shared = std::mem::take(&mut query.draft);
         } else {
-            forecast.total += more;
+            forecast.total += u64::from(more);
         }
     }
     forecast

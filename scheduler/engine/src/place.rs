@@ -2,6 +2,8 @@
 
 use std::{cmp::Reverse, collections::BTreeSet};
 
+use types::HostId;
+
 use crate::{Placement, Plan, Request, Rule, Snapshot, bitmap::Row, disk, explain, query::Query, score};
 
 /// Chooses a host and storages for each of `request.count` servers, all or none.
@@ -12,7 +14,7 @@ pub fn place(snapshot: &Snapshot, request: &Request) -> Plan {
     let mut candidates = candidates(&query);
     let mut placements = Vec::new();
     while placements.len() < request.count as usize {
-        let best = candidates.iter().max_by_key(|c| (c.score, Reverse(c.placement_order(snapshot))));
+        let best = candidates.iter().max_by_key(|candidate| (candidate.score, Reverse(candidate.id)));
         let Some((row, placement)) = best.and_then(|best| Some((best.row, settle(&mut query, best.row)?))) else {
             return Plan::NoFit(explain::explanation(&query, placements.len() as u32));
         };
@@ -27,17 +29,16 @@ pub fn place(snapshot: &Snapshot, request: &Request) -> Plan {
 /// A host that passes every filter.
 struct Candidate {
     row: Row,
+    id: HostId,
     score: i64,
 }
 
-impl Candidate {
-    fn placement_order(&self, snapshot: &Snapshot) -> Option<types::HostId> {
-        snapshot.fact(self.row).map(|host| host.id)
-    }
-}
-
 fn candidates(query: &Query) -> Vec<Candidate> {
-    let rate = |row| Some(Candidate { row, score: query.rate(row)? });
+    let rate = |row| {
+        let score = query.rate(row)?;
+        let id = query.snapshot.fact(row)?.id;
+        Some(Candidate { row, id, score })
+    };
     query.survivors().iter().filter_map(rate).collect()
 }
 
@@ -62,10 +63,12 @@ fn settle(query: &mut Query, row: Row) -> Option<Placement> {
 fn rescore(query: &Query, candidates: &mut Vec<Candidate>, row: Row) {
     let is_first = query.draft.servers.values().sum::<u32>() == 1;
     let binds = query.request.groups.iter().any(|group| group.rule == Rule::Together);
-    let mut touched: BTreeSet<Row> = query.draft.pools.keys().flat_map(|pool| query.snapshot.sharers(*pool)).collect();
+    let all = is_first && binds;
+    let pools = query.snapshot.pools(row);
+    let mut touched: BTreeSet<Row> = pools.flat_map(|(pool, _)| query.snapshot.sharers(pool)).collect();
     touched.insert(row);
     candidates.retain_mut(|candidate| {
-        if !(is_first && binds) && !touched.contains(&candidate.row) {
+        if !all && !touched.contains(&candidate.row) {
             return true;
         }
         match query.rate(candidate.row) {

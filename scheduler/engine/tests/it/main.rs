@@ -1,0 +1,7 @@
+//! All integration tests of the engine: cases to read, and traces against a plain oracle.
+
+mod brute;
+mod cases;
+mod oracle;
+mod script;
+mod trace;
