@@ -1,6 +1,7 @@
 //! The vocabulary every part of Isobar shares: ids, errors, times, sizes, states, configuration.
 //! No I/O and no async; with the feature `db` the values can also be stored in a column.
 
+pub mod api;
 pub mod error;
 pub mod ids;
 pub mod json;
