@@ -58,7 +58,10 @@ impl Bitmap {
 
     /// Rows in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = Row> {
-        self.0.iter().zip(0..).flat_map(|(&word, at)| Bits { word, base: at * 64 })
+        self.0
+            .iter()
+            .zip(0..)
+            .flat_map(|(&word, at)| Bits { word, base: at * 64 })
     }
 }
 
@@ -95,7 +98,10 @@ mod tests {
         left.keep(&set(&[0, 64, 65]));
         assert_eq!(left.iter().collect::<Vec<_>>(), [0, 64]);
         left.subtract(&set(&[64, 900]));
-        assert_eq!((left.count(), left.contains(64), left.contains(9000)), (1, false, false));
+        assert_eq!(
+            (left.count(), left.contains(64), left.contains(9000)),
+            (1, false, false)
+        );
         left.remove(0);
         assert!(left.is_empty());
     }

@@ -5,13 +5,7 @@ use std::{cmp::Reverse, collections::BTreeSet};
 
 use types::StorageId;
 
-use crate::{
-    Disk, Storage, Strategy,
-    bitmap::Row,
-    host::has_tag,
-    query::Query,
-    snapshot::bytes,
-};
+use crate::{Disk, Storage, Strategy, bitmap::Row, host::has_tag, query::Query, snapshot::bytes};
 
 /// Dead ends to remember before a host counts as full; only dozens of unequal disks on many storages come near.
 const DEAD_ENDS: usize = 20_000;

@@ -33,7 +33,9 @@ pub fn explanation(query: &Query, placed: u32) -> Explanation {
     for filter in Filter::NUMBERS {
         let short: Vec<Row> = left.iter().filter(|row| !query.passes(filter, *row)).collect();
         short.iter().for_each(|row| left.remove(*row));
-        let closest = short.iter().min_by_key(|row| (lack::shortage(query, filter, **row), id(query, **row)));
+        let closest = short
+            .iter()
+            .min_by_key(|row| (lack::shortage(query, filter, **row), id(query, **row)));
         if let Some(&closest) = closest {
             removed.push(Removed {
                 filter,
@@ -69,7 +71,8 @@ fn nearest(query: &Query, clauses: &[Clause]) -> Vec<Miss> {
     let key = |row| {
         let filters = lacking(query, clauses, row);
         let shortage: i64 = filters.iter().map(|filter| lack::shortage(query, *filter, row)).sum();
-        (!filters.is_empty()).then(|| (filters.len(), shortage, id(query, row), row))
+        let elsewhere = filters.iter().filter(|filter| filter.is_place()).count();
+        (!filters.is_empty()).then(|| (elsewhere, filters.len(), shortage, id(query, row), row))
     };
     let mut misses: Vec<_> = query.snapshot.rows().iter().filter_map(key).collect();
     if misses.len() > NEAREST {
@@ -77,7 +80,10 @@ fn nearest(query: &Query, clauses: &[Clause]) -> Vec<Miss> {
         misses.truncate(NEAREST);
     }
     misses.sort_unstable();
-    misses.into_iter().filter_map(|(.., row)| miss(query, clauses, row)).collect()
+    misses
+        .into_iter()
+        .filter_map(|(.., row)| miss(query, clauses, row))
+        .collect()
 }
 
 fn miss(query: &Query, clauses: &[Clause], row: Row) -> Option<Miss> {

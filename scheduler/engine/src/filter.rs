@@ -50,7 +50,11 @@ pub fn clauses<'a>(query: &Query<'a>) -> Vec<Clause<'a>> {
         with(filter, Wants::In, Cow::Borrowed(snapshot.marked(&key)));
     }
     for tag in &request.tags.exclude {
-        with(Filter::Tags, Wants::Out, Cow::Borrowed(snapshot.marked(&Key::Tag(tag.clone()))));
+        with(
+            Filter::Tags,
+            Wants::Out,
+            Cow::Borrowed(snapshot.marked(&Key::Tag(tag.clone()))),
+        );
     }
     for group in &request.groups {
         match group.rule {

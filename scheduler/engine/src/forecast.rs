@@ -54,7 +54,10 @@ pub fn forecast(snapshot: &Snapshot, request: &Request) -> Forecast {
         });
         if together {
             forecast.total = forecast.total.max(u64::from(more));
-        } else if snapshot.pools(row).any(|(pool, _)| snapshot.sharers(pool).nth(1).is_some()) {
+        } else if snapshot
+            .pools(row)
+            .any(|(pool, _)| snapshot.sharers(pool).nth(1).is_some())
+        {
             query.draft = std::mem::take(&mut shared);
             forecast.total += u64::from(fill(&mut query, row));
             shared = std::mem::take(&mut query.draft);

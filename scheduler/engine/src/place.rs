@@ -14,7 +14,9 @@ pub fn place(snapshot: &Snapshot, request: &Request) -> Plan {
     let mut candidates = candidates(&query);
     let mut placements = Vec::new();
     while placements.len() < request.count as usize {
-        let best = candidates.iter().max_by_key(|candidate| (candidate.score, Reverse(candidate.id)));
+        let best = candidates
+            .iter()
+            .max_by_key(|candidate| (candidate.score, Reverse(candidate.id)));
         let Some((row, placement)) = best.and_then(|best| Some((best.row, settle(&mut query, best.row)?))) else {
             return Plan::NoFit(explain::explanation(&query, placements.len() as u32));
         };

@@ -62,7 +62,7 @@ pub struct Explanation {
     pub placed: u32,
     /// Filters that removed something; each counts only hosts that passed those before it.
     pub removed: Vec<Removed>,
-    /// Hosts that lack least: fewest filters first, then the smallest shortage, then id.
+    /// Hosts that lack least: those in the place asked for first, then by number of filters, shortage and id.
     pub nearest: Vec<Miss>,
 }
 
@@ -112,4 +112,9 @@ pub enum Filter {
 impl Filter {
     /// Those that read numbers; they run on what the bitmaps leave.
     pub const NUMBERS: [Self; 3] = [Self::Cpu, Self::Memory, Self::Storage];
+
+    /// Whether it says where to look; a host elsewhere is never near, whatever it has.
+    pub const fn is_place(self) -> bool {
+        matches!(self, Self::Host | Self::Account | Self::Driver | Self::Zone)
+    }
 }

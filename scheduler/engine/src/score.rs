@@ -46,9 +46,17 @@ pub fn terms(query: &Query, row: Row, pools: &[Row]) -> [Points; 8] {
         (Term::Group, weights.group, group(query, row) * FULL),
         (Term::PreferredTags, weights.prefer, having(&taste.prefer) * FULL),
         (Term::AvoidedTags, weights.avoid, -having(&taste.avoid) * FULL),
-        (Term::ImageCached, weights.image, is(taste.cached.is_some_and(|set| set.contains(row)))),
+        (
+            Term::ImageCached,
+            weights.image,
+            is(taste.cached.is_some_and(|set| set.contains(row))),
+        ),
         (Term::Cpu, weights.cpu, fullness(query, vcpus.limit[at], cpu_left)),
-        (Term::Memory, weights.memory, fullness(query, memory.limit[at], memory_left)),
+        (
+            Term::Memory,
+            weights.memory,
+            fullness(query, memory.limit[at], memory_left),
+        ),
         (Term::Storage, weights.storage, storage(query, pools)),
     ]
     .map(|(term, weight, amount)| Points {

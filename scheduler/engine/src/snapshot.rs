@@ -12,8 +12,8 @@ use crate::{
     Demand, Host, Storage,
     bitmap::{Bitmap, Row},
 };
-pub(crate) use index::Key;
 use index::Index;
+pub(crate) use index::Key;
 use storages::Storages;
 
 /// Hosts in columns. Every row that [`Snapshot::rows`] does not hold is a hole left by a removed host.
@@ -42,7 +42,9 @@ impl Snapshot {
     /// Hosts and storages may come in any order; a host may name a storage that is not known yet.
     pub fn new(hosts: Vec<Host>, storages: Vec<Storage>) -> Self {
         let mut snapshot = Self::default();
-        storages.into_iter().for_each(|storage| snapshot.upsert_storage(storage));
+        storages
+            .into_iter()
+            .for_each(|storage| snapshot.upsert_storage(storage));
         hosts.into_iter().for_each(|host| snapshot.upsert(host));
         snapshot
     }

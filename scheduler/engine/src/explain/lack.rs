@@ -37,10 +37,13 @@ pub fn lack(query: &Query, filter: Filter, row: Row, host: &Host) -> Lack {
     let request = query.request;
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let (needs, has) = match filter {
-        Filter::Host => ("the host asked for".to_owned(), "another id".to_owned()),
+        Filter::Host => ("the host asked for".to_owned(), "another name".to_owned()),
         Filter::Account => (shown(request.account), host.account.to_string()),
         Filter::Driver => (text(&request.driver), host.driver.clone()),
-        Filter::Zone => (shown(request.zone), host.zone.map_or("no zone".to_owned(), |zone| zone.to_string())),
+        Filter::Zone => (
+            shown(request.zone),
+            host.zone.map_or("no zone".to_owned(), |zone| zone.to_string()),
+        ),
         Filter::Ready if host.enabled => ("ready".to_owned(), host.state.to_string()),
         Filter::Ready => ("enabled".to_owned(), "disabled".to_owned()),
         Filter::Architecture => (text(&request.architecture), host.architecture.clone()),
@@ -49,13 +52,20 @@ pub fn lack(query: &Query, filter: Filter, row: Row, host: &Host) -> Lack {
         Filter::Tags => tags(query, host),
         Filter::Affinity => affinity(query, row),
         Filter::Cpu => {
-            let free = query.free_vcpus(row).max(0);
-            (format!("{} vcpus", query.vcpus()), format!("{free} free"))
+            let has = match query.free_vcpus(row) {
+                free @ 0.. => format!("{free} free"),
+                over => format!("{} too many in use", -over),
+            };
+            (format!("{} vcpus", query.vcpus()), has)
         }
         Filter::Memory => space(query.memory(), query.free_memory(row)),
         Filter::Storage => match storage(query, row) {
             Short::NoStorage(kind) => (kind, "none".to_owned()),
-            Short::Space { needs, has, on: Some(name) } => {
+            Short::Space {
+                needs,
+                has,
+                on: Some(name),
+            } => {
                 let (needs, has) = space(needs, has);
                 (needs, format!("{has} on {name}"))
             }
@@ -69,7 +79,11 @@ pub fn lack(query: &Query, filter: Filter, row: Row, host: &Host) -> Lack {
 }
 
 fn space(needs: i64, has: i64) -> (String, String) {
-    (amount(needs, Round::Up), format!("{} free", amount(has, Round::Down)))
+    let has = match has {
+        0.. => format!("{} free", amount(has, Round::Down)),
+        over => format!("{} too much in use", amount(over.saturating_neg(), Round::Up)),
+    };
+    (amount(needs, Round::Up), has)
 }
 
 fn shown<T: ToString>(value: Option<T>) -> String {
@@ -135,8 +149,12 @@ fn storage(query: &Query, row: Row) -> Short {
     let is_useful = |storage: &crate::Storage| disks.iter().any(|wanted| disk::admits(storage, wanted));
     let useful = snapshot.pools(row).filter(|(_, storage)| is_useful(storage));
     Short::Space {
-        needs: disks.iter().fold(0, |sum: i64, wanted| sum.saturating_add(bytes(wanted.size))),
-        has: useful.fold(0, |sum: i64, (pool, _)| sum.saturating_add(query.free_space(pool).max(0))),
+        needs: disks
+            .iter()
+            .fold(0, |sum: i64, wanted| sum.saturating_add(bytes(wanted.size))),
+        has: useful.fold(0, |sum: i64, (pool, _)| {
+            sum.saturating_add(query.free_space(pool).max(0))
+        }),
         on: None,
     }
 }

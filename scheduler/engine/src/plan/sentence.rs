@@ -46,7 +46,11 @@ impl fmt::Display for Removed {
         }?;
         let Some(miss) = &self.nearest else { return Ok(()) };
         match miss.lacks.iter().find(|lack| lack.filter == self.filter) {
-            Some(lack) => write!(f, " (nearest: host {} has {}, needs {})", miss.name, lack.has, lack.needs),
+            Some(lack) => write!(
+                f,
+                " (nearest: host {} has {}, needs {})",
+                miss.name, lack.has, lack.needs
+            ),
             None => Ok(()),
         }
     }
@@ -99,7 +103,10 @@ pub(crate) enum Round {
 pub(crate) fn amount(bytes: i64, round: Round) -> String {
     let bytes = i128::from(bytes.max(0));
     let units = [("P", 50), ("T", 40), ("G", 30), ("M", 20), ("K", 10)];
-    let (unit, shift) = units.into_iter().find(|(_, shift)| bytes >> shift > 0).unwrap_or(("", 0));
+    let (unit, shift) = units
+        .into_iter()
+        .find(|(_, shift)| bytes >> shift > 0)
+        .unwrap_or(("", 0));
     let tenths = match round {
         Round::Up => (bytes * 10 + (1 << shift) - 1) >> shift,
         Round::Down => (bytes * 10) >> shift,

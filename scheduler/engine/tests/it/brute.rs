@@ -16,13 +16,13 @@ pub struct Choice {
     pub score: i128,
 }
 
-/// How many hosts fail each filter first, and how many filters the best failing host fails.
+/// How many hosts fail each filter first, and how many filters of place and in all the nearest host fails.
 #[derive(Debug, PartialEq)]
 pub struct Refusal {
     pub considered: u32,
     pub placed: u32,
     pub removed: Vec<(Filter, u32)>,
-    pub fewest_lacks: Option<usize>,
+    pub fewest_lacks: Option<(usize, usize)>,
 }
 
 pub fn place(world: &World, request: &Request) -> Result<Vec<Choice>, Refusal> {
@@ -33,15 +33,17 @@ pub fn place(world: &World, request: &Request) -> Result<Vec<Choice>, Refusal> {
         for host in &world.hosts {
             if FILTERS.iter().all(|filter| passes(&world, host, request, *filter)) {
                 let choice = rate(&world, host, request);
-                let better = best.as_ref().is_none_or(|b| {
-                    choice.score > b.score || (choice.score == b.score && choice.host < b.host)
-                });
+                let better = best
+                    .as_ref()
+                    .is_none_or(|b| choice.score > b.score || (choice.score == b.score && choice.host < b.host));
                 if better {
                     best = Some(choice);
                 }
             }
         }
-        let Some(best) = best else { return Err(refusal(&world, request, placed)) };
+        let Some(best) = best else {
+            return Err(refusal(&world, request, placed));
+        };
         world.book(best.host, &demand(request, &best), 1);
         chosen.push(best);
     }
@@ -101,7 +103,10 @@ impl World {
     }
 
     fn storages_of(&self, host: &Host) -> Vec<&Storage> {
-        self.storages.iter().filter(|storage| host.storages.contains(&storage.id)).collect()
+        self.storages
+            .iter()
+            .filter(|storage| host.storages.contains(&storage.id))
+            .collect()
     }
 }
 
@@ -112,7 +117,10 @@ fn passes(world: &World, host: &Host, request: &Request, filter: Filter) -> bool
         Filter::Driver => request.driver.as_ref().is_none_or(|kind| *kind == host.driver),
         Filter::Zone => request.zone.is_none_or(|id| Some(id) == host.zone),
         Filter::Ready => host.enabled && host.state == types::states::Host::Ready,
-        Filter::Architecture => request.architecture.as_ref().is_none_or(|name| *name == host.architecture),
+        Filter::Architecture => request
+            .architecture
+            .as_ref()
+            .is_none_or(|name| *name == host.architecture),
         Filter::Hypervisor => request.hypervisor.as_ref().is_none_or(|name| *name == host.hypervisor),
         Filter::Network => request.networks.is_subset(&host.networks),
         Filter::Tags => {
@@ -134,7 +142,8 @@ fn passes(world: &World, host: &Host, request: &Request, filter: Filter) -> bool
 }
 
 fn has(tags: &std::collections::BTreeMap<String, String>, selector: &str) -> bool {
-    tags.iter().any(|(key, value)| selector == key || selector == format!("{key}={value}"))
+    tags.iter()
+        .any(|(key, value)| selector == key || selector == format!("{key}={value}"))
 }
 
 fn members(host: &Host, group: &str) -> i64 {
@@ -143,7 +152,9 @@ fn members(host: &Host, group: &str) -> i64 {
 
 /// Tries every way to put the disks, in order of preference; `chosen` is the first that works.
 fn assign(storages: &[&Storage], request: &Request, chosen: &mut Vec<StorageId>) -> bool {
-    let Some(disk) = request.disks.get(chosen.len()) else { return true };
+    let Some(disk) = request.disks.get(chosen.len()) else {
+        return true;
+    };
     let mut order: Vec<(i64, StorageId)> = Vec::new();
     for storage in storages {
         let room = left(storage, request, chosen);
@@ -186,8 +197,16 @@ fn rate(world: &World, host: &Host, request: &Request) -> Choice {
     let mut storages = Vec::new();
     assert!(assign(&world.storages_of(host), request, &mut storages));
     let full = |limit: i64, left: i64| {
-        let left = if limit <= 0 { 0 } else { i128::from(left.max(0)) * 1000 / i128::from(limit) };
-        if request.strategy == Strategy::Pack { 1000 - left } else { left }
+        let left = if limit <= 0 {
+            0
+        } else {
+            i128::from(left.max(0)) * 1000 / i128::from(limit)
+        };
+        if request.strategy == Strategy::Pack {
+            1000 - left
+        } else {
+            left
+        }
     };
     let vcpus_left = host.vcpus.limit() - host.vcpus.used - i64::from(request.vcpus);
     let memory_left = host.memory.limit() - host.memory.used - request.memory.as_bytes() as i64;
@@ -215,7 +234,10 @@ fn rate(world: &World, host: &Host, request: &Request) -> Choice {
             _ => {}
         }
     }
-    liked(weights.image, i64::from(request.image.as_ref().is_some_and(|image| host.images.contains(image))));
+    liked(
+        weights.image,
+        i64::from(request.image.as_ref().is_some_and(|image| host.images.contains(image))),
+    );
     liked(weights.last_host, i64::from(request.last_host == Some(host.id)));
     Choice {
         host: host.id,
@@ -228,15 +250,21 @@ fn refusal(world: &World, request: &Request, placed: u32) -> Refusal {
     let mut counts = vec![0; FILTERS.len()];
     let mut fewest_lacks = None;
     for host in &world.hosts {
-        let fails: Vec<usize> =
-            (0..FILTERS.len()).filter(|at| !passes(world, host, request, FILTERS[*at])).collect();
+        let fails: Vec<usize> = (0..FILTERS.len())
+            .filter(|at| !passes(world, host, request, FILTERS[*at]))
+            .collect();
         counts[fails[0]] += 1;
-        fewest_lacks = Some(fewest_lacks.map_or(fails.len(), |fewest: usize| fewest.min(fails.len())));
+        let lacks = (fails.iter().filter(|at| **at < 4).count(), fails.len());
+        fewest_lacks = Some(fewest_lacks.map_or(lacks, |fewest: (usize, usize)| fewest.min(lacks)));
     }
     Refusal {
         considered: world.hosts.len() as u32,
         placed,
-        removed: FILTERS.into_iter().zip(counts).filter(|(_, hosts)| *hosts > 0).collect(),
+        removed: FILTERS
+            .into_iter()
+            .zip(counts)
+            .filter(|(_, hosts)| *hosts > 0)
+            .collect(),
         fewest_lacks,
     }
 }

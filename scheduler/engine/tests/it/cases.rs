@@ -10,7 +10,10 @@ use crate::script::Script;
 #[test]
 fn answers_are_as_written() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    let mut files: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.sort();
     assert!(!files.is_empty());
     for file in files {
@@ -31,7 +34,9 @@ fn answer(text: &str) -> Result<String, String> {
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.starts_with(' ')) {
         answered.push_str(line);
         answered.push('\n');
-        let lines = script.run(line).map_err(|error| format!("line {}: {error}", number + 1))?;
+        let lines = script
+            .run(line)
+            .map_err(|error| format!("line {}: {error}", number + 1))?;
         for (at, line) in lines.iter().enumerate() {
             answered.push_str(if at == 0 { "  -> " } else { "     " });
             answered.push_str(line);

@@ -29,7 +29,10 @@ fn every_choice_equals_brute_force() {
         placed += pair.placed;
         refused += pair.refused;
     }
-    assert!(placed > 2000 && refused > 2000, "too one-sided: {placed} placed, {refused} refused");
+    assert!(
+        placed > 2000 && refused > 2000,
+        "too one-sided: {placed} placed, {refused} refused"
+    );
 }
 
 #[test]
@@ -45,7 +48,10 @@ fn claims_never_exceed_capacity() {
             assert!(host.vcpus.free() >= 0 && host.memory.free() >= 0, "{host:?}");
         }
         for storage in &pair.world.storages {
-            assert!(pair.snapshot.storage(storage.id).unwrap().space.free() >= 0, "{storage:?}");
+            assert!(
+                pair.snapshot.storage(storage.id).unwrap().space.free() >= 0,
+                "{storage:?}"
+            );
         }
     }
 }
@@ -125,11 +131,17 @@ impl Pair {
         match (place(&self.snapshot, &request), brute::place(&self.world, &request)) {
             (Plan::Placed(ours), Ok(theirs)) => {
                 self.placed += 1;
-                let got: Vec<_> = ours.iter().map(|p| (p.host, p.storages.clone(), i128::from(p.score))).collect();
+                let got: Vec<_> = ours
+                    .iter()
+                    .map(|p| (p.host, p.storages.clone(), i128::from(p.score)))
+                    .collect();
                 let want: Vec<_> = theirs.iter().map(|c| (c.host, c.storages.clone(), c.score)).collect();
                 assert_eq!(got, want, "{request:?}");
                 for (placement, choice) in ours.iter().zip(&theirs) {
-                    assert_eq!(placement.score, placement.why.iter().map(|points| points.points).sum::<i64>());
+                    assert_eq!(
+                        placement.score,
+                        placement.why.iter().map(|points| points.points).sum::<i64>()
+                    );
                     assert_eq!(request.demand(placement), brute::demand(&request, choice));
                     self.claim(&request, choice);
                 }
@@ -140,8 +152,15 @@ impl Pair {
                 let got = Refusal {
                     considered: ours.considered,
                     placed: ours.placed,
-                    removed: ours.removed.iter().map(|removed| (removed.filter, removed.hosts)).collect(),
-                    fewest_lacks: ours.nearest.first().map(|miss| miss.lacks.len()),
+                    removed: ours
+                        .removed
+                        .iter()
+                        .map(|removed| (removed.filter, removed.hosts))
+                        .collect(),
+                    fewest_lacks: ours.nearest.first().map(|miss| {
+                        let elsewhere = miss.lacks.iter().filter(|lack| lack.filter.is_place()).count();
+                        (elsewhere, miss.lacks.len())
+                    }),
                 };
                 assert_eq!(got, theirs, "{request:?}");
                 let numbers = ours.removed.iter().filter(|removed| removed.filter >= Filter::Cpu);

@@ -25,13 +25,17 @@ type Words<'a> = &'a [(&'a str, &'a str)];
 impl Script {
     pub fn run(&mut self, line: &str) -> Answer {
         let line = line.split('#').next().unwrap_or_default();
-        let pairs: Vec<_> = line.split_whitespace().map(|word| word.split_once('=').unwrap_or((word, ""))).collect();
+        let pairs: Vec<_> = line
+            .split_whitespace()
+            .map(|word| word.split_once('=').unwrap_or((word, "")))
+            .collect();
         let lines = match pairs.as_slice() {
             [] => Ok(Vec::new()),
             [("storage", _), (name, _), words @ ..] => self.storage(name, words),
-            [("host", _), (names, _), words @ ..] => {
-                expand(names).iter().try_for_each(|name| self.host(name, words)).map(|()| Vec::new())
-            }
+            [("host", _), (names, _), words @ ..] => expand(names)
+                .iter()
+                .try_for_each(|name| self.host(name, words))
+                .map(|()| Vec::new()),
             [("remove", _), (name, _)] => self.remove(name),
             [("charge", _), (name, _), words @ ..] => self.charge(name, words),
             [("place", _), words @ ..] => {
@@ -46,7 +50,11 @@ impl Script {
             [("forecast", _), words @ ..] => self.forecast(words),
             [(word, _), ..] => Err(format!("`{word}` is not a command with such words")),
         }?;
-        let named = |line: &String| self.names.iter().fold(line.clone(), |line, (id, name)| line.replace(id, name));
+        let named = |line: &String| {
+            self.names
+                .iter()
+                .fold(line.clone(), |line, (id, name)| line.replace(id, name))
+        };
         Ok(lines.iter().map(named).collect())
     }
 
@@ -85,13 +93,7 @@ impl Script {
                 "storages" => host.storages = self.ids(value, StorageId::from_uuid).into_iter().collect(),
                 "networks" => host.networks = self.ids(value, NetworkId::from_uuid).into_iter().collect(),
                 "images" => host.images = list(value).collect(),
-                "groups" => {
-                    let members = |word: String| {
-                        let (group, members) = word.split_once(':').unwrap_or((&word, "1"));
-                        Ok((group.to_owned(), members.parse().map_err(text)?))
-                    };
-                    host.groups = list(value).map(members).collect::<Result<_, String>>()?;
-                }
+                "groups" => host.groups = list(value).map(|group| (group, 1)).collect(),
                 _ => return Err(format!("a host has no `{key}`")),
             }
         }
@@ -144,7 +146,9 @@ impl Script {
         let plan = place(&self.snapshot, &request);
         if let Plan::Placed(placements) = &plan {
             for placement in placements {
-                self.snapshot.charge(placement.host, &request.demand(placement)).map_err(text)?;
+                self.snapshot
+                    .charge(placement.host, &request.demand(placement))
+                    .map_err(text)?;
             }
         }
         Ok(told(&plan))
@@ -153,7 +157,11 @@ impl Script {
     fn forecast(&mut self, words: Words) -> Answer {
         let request = self.request(words)?;
         let forecast = forecast(&self.snapshot, &request);
-        let rooms: Vec<_> = forecast.hosts.iter().map(|room| format!("{} {}", room.name, room.more)).collect();
+        let rooms: Vec<_> = forecast
+            .hosts
+            .iter()
+            .map(|room| format!("{} {}", room.name, room.more))
+            .collect();
         Ok(vec![format!("{} more: {}", forecast.total, rooms.join(", "))])
     }
 
@@ -194,8 +202,12 @@ impl Script {
 
     /// `20G`, `20G:class`, `20G@storage`.
     fn disk(&mut self, word: &str) -> Result<Disk, String> {
-        let (word, storage) = word.split_once('@').map_or((word, None), |(word, name)| (word, Some(name)));
-        let (size, class) = word.split_once(':').map_or((word, None), |(size, class)| (size, Some(class)));
+        let (word, storage) = word
+            .split_once('@')
+            .map_or((word, None), |(word, name)| (word, Some(name)));
+        let (size, class) = word
+            .split_once(':')
+            .map_or((word, None), |(size, class)| (size, Some(class)));
         Ok(Disk {
             size: size.parse().map_err(text)?,
             class: class.map(str::to_owned),
@@ -230,7 +242,12 @@ fn told(plan: &Plan) -> Vec<String> {
             format!("{} {}", term.as_str().unwrap().replace('_', " "), points.points)
         };
         let why: Vec<_> = placement.why.iter().map(word).collect();
-        format!("{}{} ({} = {})", placement.name, storages.concat(), placement.score, why.join(" + "))
+        let why = if why.is_empty() {
+            "nothing".to_owned()
+        } else {
+            why.join(" + ")
+        };
+        format!("{}{} ({} = {why})", placement.name, storages.concat(), placement.score)
     };
     placements.iter().map(line).collect()
 }
@@ -241,10 +258,15 @@ fn reasons(explanation: &Explanation) -> Vec<String> {
 }
 
 fn expand(names: &str) -> Vec<String> {
-    let Some((first, last)) = names.split_once("..") else { return vec![names.to_owned()] };
+    let Some((first, last)) = names.split_once("..") else {
+        return vec![names.to_owned()];
+    };
     let stem = first.trim_end_matches(|c: char| c.is_ascii_digit());
     let number = |name: &str| name[stem.len()..].parse::<u32>().unwrap();
-    (number(first)..=number(last)).map(|n| format!("{stem}{n}")).collect()
+    let width = first.len() - stem.len();
+    (number(first)..=number(last))
+        .map(|n| format!("{stem}{n:0width$}"))
+        .collect()
 }
 
 fn amount(word: &str) -> Result<Amount, String> {

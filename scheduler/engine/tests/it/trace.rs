@@ -44,15 +44,24 @@ impl Rng {
 
     fn selector(&mut self) -> String {
         let key = self.word("t", 4);
-        if self.once_in(2) { format!("{key}={}", self.word("v", 2)) } else { key }
+        if self.once_in(2) {
+            format!("{key}={}", self.word("v", 2))
+        } else {
+            key
+        }
     }
 
     fn selectors(&mut self, once_in: u64) -> Vec<String> {
-        self.maybe(once_in, |rng| rng.some(2, Self::selector)).unwrap_or_default().into_iter().collect()
+        self.maybe(once_in, |rng| rng.some(2, Self::selector))
+            .unwrap_or_default()
+            .into_iter()
+            .collect()
     }
 
     fn tags(&mut self) -> BTreeMap<String, String> {
-        self.some(3, |rng| (rng.word("t", 4), rng.word("v", 2))).into_iter().collect()
+        self.some(3, |rng| (rng.word("t", 4), rng.word("v", 2)))
+            .into_iter()
+            .collect()
     }
 
     pub fn network(&mut self) -> NetworkId {
@@ -80,7 +89,12 @@ impl Rng {
         let id = self.host_id();
         let vcpus = self.below(16) as i64;
         let memory = (self.below(32) as i64) << 30;
-        let states = [states::Host::Ready, states::Host::Ready, states::Host::Ready, states::Host::Lost];
+        let states = [
+            states::Host::Ready,
+            states::Host::Ready,
+            states::Host::Ready,
+            states::Host::Lost,
+        ];
         Host {
             id,
             name: id.to_string(),
@@ -97,7 +111,10 @@ impl Rng {
             storages: self.some(3, Self::storage_id),
             networks: self.some(3, Self::network),
             images: self.some(2, |rng| rng.word("image", 3)),
-            groups: self.some(1, |rng| (rng.word("g", 3), 1 + rng.below(2) as u32)).into_iter().collect(),
+            groups: self
+                .some(1, |rng| (rng.word("g", 3), 1 + rng.below(2) as u32))
+                .into_iter()
+                .collect(),
         }
     }
 
@@ -162,7 +179,9 @@ impl Rng {
                 avoid: self.selectors(3),
                 exclude: self.selectors(6),
             },
-            groups: self.maybe(3, |rng| (0..rng.below(3)).map(|_| rng.group()).collect()).unwrap_or_default(),
+            groups: self
+                .maybe(3, |rng| (0..rng.below(3)).map(|_| rng.group()).collect())
+                .unwrap_or_default(),
             image: self.maybe(3, |rng| rng.word("image", 3)),
             strategy: self.pick(&[Strategy::Pack, Strategy::Spread]),
             last_host: self.maybe(5, Self::host_id),
