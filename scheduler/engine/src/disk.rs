@@ -16,8 +16,10 @@ const DEAD_ENDS: usize = 20_000;
 /// equals the lowest id. A choice that leaves a later disk without room is taken back.
 pub fn choose(query: &Query, row: Row) -> Option<Vec<Row>> {
     let disks = &query.request.disks;
-    if disks.is_empty() {
-        return Some(Vec::new());
+    match disks.as_slice() {
+        [] => return Some(Vec::new()),
+        [disk] => return only(query, row, disk).map(|pool| vec![pool]),
+        _ => {}
     }
     let mut search = Search {
         disks,
@@ -36,6 +38,21 @@ pub fn choose(query: &Query, row: Row) -> Option<Vec<Row>> {
     };
     let found = search.place_next();
     found.then(|| search.chosen.iter().map(|at| search.pools[*at].row).collect())
+}
+
+/// The same for a single disk, which is most requests: no search, nothing remembered.
+fn only(query: &Query, row: Row, disk: &Disk) -> Option<Row> {
+    let size = bytes(disk.size);
+    let pools = query.snapshot.pools(row);
+    let roomy = pools.filter_map(|(pool, storage)| {
+        let free = query.free_space(pool);
+        (free >= size && admits(storage, disk)).then_some((free, storage.id, pool))
+    });
+    let best = match query.request.strategy {
+        Strategy::Pack => roomy.min_by_key(|(free, id, _)| (*free, *id)),
+        Strategy::Spread => roomy.min_by_key(|(free, id, _)| (Reverse(*free), *id)),
+    };
+    best.map(|(.., pool)| pool)
 }
 
 /// Whether a storage is of the kind a disk asks for.

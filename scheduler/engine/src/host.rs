@@ -77,13 +77,20 @@ impl Amount {
 
     /// What may be claimed in all: overcommit applies to what is not reserved.
     pub fn limit(&self) -> i64 {
-        let real = i128::from(self.total.saturating_sub(self.reserved).max(0));
-        i64::try_from(real * i128::from(self.ratio) / 1000).unwrap_or(i64::MAX)
+        scale(self.total.saturating_sub(self.reserved).max(0), self.ratio.into(), 1000)
     }
 
     /// What may still be claimed; negative when the limit was lowered below what is used.
     pub fn free(&self) -> i64 {
         self.limit().saturating_sub(self.used)
+    }
+}
+
+/// `n * by / of`, rounded towards zero, without overflow on the way and cheap when none threatens.
+pub(crate) fn scale(n: i64, by: i64, of: i64) -> i64 {
+    match n.checked_mul(by) {
+        Some(product) => product / of,
+        None => i64::try_from(i128::from(n) * i128::from(by) / i128::from(of)).unwrap_or(i64::MAX),
     }
 }
 

@@ -1,47 +1,38 @@
 //! The decision itself: bitmaps, then numbers, then the best; again for each server of a batch.
 
-use std::{cmp::Reverse, collections::BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, BinaryHeap},
+};
 
 use types::HostId;
 
-use crate::{Placement, Plan, Request, Rule, Snapshot, bitmap::Row, disk, explain, query::Query, score};
+use crate::{
+    Placement, Plan, Request, Rule, Snapshot,
+    bitmap::{Bitmap, Row},
+    disk, explain,
+    query::Query,
+    score,
+};
 
 /// Chooses a host and storages for each of `request.count` servers, all or none.
 ///
 /// The highest score wins, among equals the lowest host id. Each server sees those before it as if they were there.
 pub fn place(snapshot: &Snapshot, request: &Request) -> Plan {
     let mut query = Query::new(snapshot, request);
-    let mut candidates = candidates(&query);
+    let mut ranking = Ranking::of(&query);
     let mut placements = Vec::new();
     while placements.len() < request.count as usize {
-        let best = candidates
-            .iter()
-            .max_by_key(|candidate| (candidate.score, Reverse(candidate.id)));
-        let Some((row, placement)) = best.and_then(|best| Some((best.row, settle(&mut query, best.row)?))) else {
+        let best = ranking.best();
+        let Some((row, placement)) = best.and_then(|row| Some((row, settle(&mut query, row)?))) else {
             return Plan::NoFit(explain::explanation(&query, placements.len() as u32));
         };
         placements.push(placement);
         if placements.len() < request.count as usize {
-            rescore(&query, &mut candidates, row);
+            ranking.update(&query, row);
         }
     }
     Plan::Placed(placements)
-}
-
-/// A host that passes every filter.
-struct Candidate {
-    row: Row,
-    id: HostId,
-    score: i64,
-}
-
-fn candidates(query: &Query) -> Vec<Candidate> {
-    let rate = |row| {
-        let score = query.rate(row)?;
-        let id = query.snapshot.fact(row)?.id;
-        Some(Candidate { row, id, score })
-    };
-    query.survivors().iter().filter_map(rate).collect()
 }
 
 /// Gives the host one server and says why.
@@ -60,25 +51,67 @@ fn settle(query: &mut Query, row: Row) -> Option<Placement> {
     })
 }
 
-/// Rates again whatever the last placement, on `row`, has changed: that host, those that share its storages,
-/// and every host when the first member of a group has just settled.
-fn rescore(query: &Query, candidates: &mut Vec<Candidate>, row: Row) {
-    let is_first = query.draft.servers.values().sum::<u32>() == 1;
-    let binds = query.request.groups.iter().any(|group| group.rule == Rule::Together);
-    let all = is_first && binds;
-    let pools = query.snapshot.pools(row);
-    let mut touched: BTreeSet<Row> = pools.flat_map(|(pool, _)| query.snapshot.sharers(pool)).collect();
-    touched.insert(row);
-    candidates.retain_mut(|candidate| {
-        if !all && !touched.contains(&candidate.row) {
-            return true;
+/// Hosts that pass every filter, the best on top.
+struct Ranking {
+    /// What the bitmaps left, with or without room.
+    survivors: Bitmap,
+    heap: BinaryHeap<Candidate>,
+    /// Hosts whose entries in the heap may be out of date, and their score now, if they still fit.
+    rated: BTreeMap<Row, Option<i64>>,
+}
+
+/// In ascending order of preference.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Candidate {
+    score: i64,
+    id: Reverse<HostId>,
+    row: Row,
+}
+
+impl Ranking {
+    fn of(query: &Query) -> Self {
+        let survivors = query.survivors();
+        let rate = |row| candidate(query, row, query.rate(row)?);
+        let candidates: Vec<_> = survivors.iter().filter_map(rate).collect();
+        Self {
+            survivors,
+            heap: candidates.into(),
+            rated: BTreeMap::new(),
         }
-        match query.rate(candidate.row) {
-            Some(score) => {
-                candidate.score = score;
-                true
-            }
-            None => false,
+    }
+
+    fn best(&mut self) -> Option<Row> {
+        while let Some(top) = self.heap.peek() {
+            match self.rated.get(&top.row) {
+                Some(score) if *score != Some(top.score) => self.heap.pop(),
+                _ => return Some(top.row),
+            };
         }
-    });
+        None
+    }
+
+    /// Rates again whatever the last placement, on `row`, has changed: that host, those that share its storages,
+    /// and every host when the first member of a group has just settled.
+    fn update(&mut self, query: &Query, row: Row) {
+        let is_first = query.draft.servers.values().sum::<u32>() == 1;
+        if is_first && query.request.groups.iter().any(|group| group.rule == Rule::Together) {
+            *self = Self::of(query);
+            return;
+        }
+        let mut touched = BTreeSet::from([row]);
+        if !query.request.disks.is_empty() {
+            let pools = query.snapshot.pools(row);
+            touched.extend(pools.flat_map(|(pool, _)| query.snapshot.sharers(pool)));
+        }
+        for row in touched.into_iter().filter(|row| self.survivors.contains(*row)) {
+            let score = query.rate(row);
+            self.rated.insert(row, score);
+            self.heap.extend(score.and_then(|score| candidate(query, row, score)));
+        }
+    }
+}
+
+fn candidate(query: &Query, row: Row, score: i64) -> Option<Candidate> {
+    let id = Reverse(query.snapshot.fact(row)?.id);
+    Some(Candidate { score, id, row })
 }

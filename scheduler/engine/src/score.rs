@@ -3,6 +3,7 @@
 use crate::{
     Points, Request, Rule, Snapshot, Strategy, Term,
     bitmap::{Bitmap, Row},
+    host::scale,
     query::Query,
     snapshot::{Key, bytes},
 };
@@ -69,7 +70,7 @@ pub fn terms(query: &Query, row: Row, pools: &[Row]) -> [Points; 8] {
 fn fullness(query: &Query, limit: i64, left: i64) -> i64 {
     let left = match limit {
         ..=0 => 0,
-        _ => (i128::from(left.max(0)) * i128::from(FULL) / i128::from(limit)) as i64,
+        _ => scale(left.max(0), FULL, limit),
     };
     match query.request.strategy {
         Strategy::Pack => FULL - left,
