@@ -8,9 +8,7 @@ pub struct Bitmap(Vec<u64>);
 
 impl Bitmap {
     pub fn only(row: Row) -> Self {
-        let mut set = Self::default();
-        set.insert(row);
-        set
+        Self::from_iter([row])
     }
 
     pub fn insert(&mut self, row: Row) {
@@ -65,6 +63,14 @@ impl Bitmap {
     }
 }
 
+impl FromIterator<Row> for Bitmap {
+    fn from_iter<T: IntoIterator<Item = Row>>(rows: T) -> Self {
+        let mut set = Self::default();
+        rows.into_iter().for_each(|row| set.insert(row));
+        set
+    }
+}
+
 struct Bits {
     word: u64,
     base: Row,
@@ -87,9 +93,7 @@ mod tests {
     use super::*;
 
     fn set(rows: &[Row]) -> Bitmap {
-        let mut set = Bitmap::default();
-        rows.iter().for_each(|row| set.insert(*row));
-        set
+        rows.iter().copied().collect()
     }
 
     #[test]

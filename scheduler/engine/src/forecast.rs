@@ -4,9 +4,7 @@ use serde::{Deserialize, Serialize};
 use types::HostId;
 
 use crate::{
-    Filter, Request, Rule, Snapshot,
-    bitmap::Row,
-    disk,
+    Request, Snapshot,
     query::{Draft, Query},
 };
 
@@ -33,8 +31,7 @@ pub struct Room {
 pub fn forecast(snapshot: &Snapshot, request: &Request) -> Forecast {
     let mut query = Query::new(snapshot, request);
     let left = query.survivors();
-    let mut strict = request.groups.iter().filter(|group| group.rule == Rule::Together);
-    let together = strict.any(|group| query.is_unborn(&group.name));
+    let together = query.founds_a_group();
     let mut shared = Draft::default();
     let mut forecast = Forecast {
         total: 0,
@@ -43,7 +40,7 @@ pub fn forecast(snapshot: &Snapshot, request: &Request) -> Forecast {
     let rows = snapshot.hosts().filter_map(|host| Some((snapshot.row(host.id)?, host)));
     for (row, host) in rows.filter(|(row, _)| left.contains(*row)) {
         query.draft = Draft::default();
-        let more = fill(&mut query, row);
+        let more = query.fill(row, MOST);
         if more == 0 {
             continue;
         }
@@ -59,26 +56,11 @@ pub fn forecast(snapshot: &Snapshot, request: &Request) -> Forecast {
             .any(|(pool, _)| snapshot.sharers(pool).nth(1).is_some())
         {
             query.draft = std::mem::take(&mut shared);
-            forecast.total += u64::from(fill(&mut query, row));
+            forecast.total += u64::from(query.fill(row, MOST));
             shared = std::mem::take(&mut query.draft);
         } else {
             forecast.total += u64::from(more);
         }
     }
     forecast
-}
-
-/// Gives a host servers until it takes no more; how many that were.
-fn fill(query: &mut Query, row: Row) -> u32 {
-    let fits = |query: &Query| {
-        let numbers = query.passes(Filter::Cpu, row) && query.passes(Filter::Memory, row);
-        (numbers && query.groups_agree(row)).then(|| disk::choose(query, row))?
-    };
-    for more in 0..MOST {
-        match fits(query) {
-            Some(pools) => query.take(row, &pools),
-            None => return more,
-        }
-    }
-    MOST
 }

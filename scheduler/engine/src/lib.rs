@@ -25,4 +25,4 @@ pub use host::{Amount, Host, Storage};
 pub use place::place;
 pub use plan::{Explanation, Filter, Lack, Miss, Placement, Plan, Points, Removed, Term};
 pub use request::{Demand, Disk, Group, Piece, Request, Rule, Strategy, Tags, Weights};
-pub use snapshot::Snapshot;
+pub use snapshot::{Snapshot, UnknownHost};

@@ -11,13 +11,14 @@ use crate::{
     Placement, Plan, Request, Rule, Snapshot,
     bitmap::{Bitmap, Row},
     disk, explain,
-    query::Query,
+    query::{Draft, Query},
     score,
 };
 
 /// Chooses a host and storages for each of `request.count` servers, all or none.
 ///
-/// The highest score wins, among equals the lowest host id. Each server sees those before it as if they were there.
+/// The highest score wins, among equals the lowest host id. Each server sees those before it as if they were there;
+/// the first of a group that must stay together goes where all of them have room.
 pub fn place(snapshot: &Snapshot, request: &Request) -> Plan {
     let mut query = Query::new(snapshot, request);
     let mut ranking = Ranking::of(&query);
@@ -72,7 +73,10 @@ impl Ranking {
     fn of(query: &Query) -> Self {
         let survivors = query.survivors();
         let rate = |row| candidate(query, row, query.rate(row)?);
-        let candidates: Vec<_> = survivors.iter().filter_map(rate).collect();
+        let mut candidates: Vec<_> = survivors.iter().filter_map(rate).collect();
+        if query.request.count > 1 && query.founds_a_group() {
+            keep_roomy(query, &mut candidates);
+        }
         Self {
             survivors,
             heap: candidates.into(),
@@ -108,6 +112,19 @@ impl Ranking {
             self.rated.insert(row, score);
             self.heap.extend(score.and_then(|score| candidate(query, row, score)));
         }
+    }
+}
+
+/// Where the first of a group goes all others go: hosts with room for all of them, if there are any.
+fn keep_roomy(query: &Query, candidates: &mut Vec<Candidate>) {
+    let mut alone = Query::new(query.snapshot, query.request);
+    let mut has_room = |candidate: &Candidate| {
+        alone.draft = Draft::default();
+        alone.fill(candidate.row, query.request.count) == query.request.count
+    };
+    let roomy: Bitmap = candidates.iter().filter(|c| has_room(c)).map(|c| c.row).collect();
+    if !roomy.is_empty() {
+        candidates.retain(|candidate| roomy.contains(candidate.row));
     }
 }
 

@@ -54,6 +54,18 @@ impl<'a> Query<'a> {
         Some(score::terms(self, row, &pools).iter().map(|points| points.points).sum())
     }
 
+    /// Gives a host that the bitmaps left servers until it takes no more, or `most`; how many that were.
+    pub fn fill(&mut self, row: Row, most: u32) -> u32 {
+        for given in 0..most {
+            let fits = self.passes(Filter::Cpu, row) && self.passes(Filter::Memory, row) && self.groups_agree(row);
+            match fits.then(|| disk::choose(self, row)).flatten() {
+                Some(pools) => self.take(row, &pools),
+                None => return given,
+            }
+        }
+        most
+    }
+
     /// Notes that one server goes to this host with its disks in these pools.
     pub fn take(&mut self, row: Row, pools: &[Row]) {
         *self.draft.servers.entry(row).or_default() += 1;
@@ -94,6 +106,12 @@ impl<'a> Query<'a> {
     /// Whether a group has no member on any host.
     pub fn is_unborn(&self, group: &str) -> bool {
         self.draft.servers.is_empty() && self.snapshot.marked(&Key::Group(group.to_owned())).is_empty()
+    }
+
+    /// Whether the next server is the first of a group that must stay together, so that all others follow it.
+    pub fn founds_a_group(&self) -> bool {
+        let mut strict = self.request.groups.iter().filter(|group| group.rule == Rule::Together);
+        strict.any(|group| self.is_unborn(&group.name))
     }
 
     pub fn groups_agree(&self, row: Row) -> bool {

@@ -4,9 +4,9 @@
 mod index;
 mod storages;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
-use types::{Error, HostId, Result, StorageId};
+use types::{Error, HostId, StorageId};
 
 use crate::{
     Demand, Host, Storage,
@@ -29,6 +29,24 @@ pub struct Snapshot {
     /// Storage rows of each host.
     reach: Vec<Vec<Row>>,
     storages: Storages,
+}
+
+/// A charge or release named a host that is not, or no longer, in the snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownHost(pub HostId);
+
+impl fmt::Display for UnknownHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "host {} is not in the snapshot", self.0)
+    }
+}
+
+impl std::error::Error for UnknownHost {}
+
+impl From<UnknownHost> for Error {
+    fn from(unknown: UnknownHost) -> Self {
+        Self::not_found("host", unknown.0)
+    }
 }
 
 /// One number per row, ready to be compared.
@@ -86,13 +104,13 @@ impl Snapshot {
         self.storages.remove(id)
     }
 
-    /// Takes a placement's demand from its host and storages. A host not in the snapshot is an error and changes nothing.
-    pub fn charge(&mut self, host: HostId, demand: &Demand) -> Result<()> {
+    /// Takes a placement's demand from its host and storages. An unknown host changes nothing.
+    pub fn charge(&mut self, host: HostId, demand: &Demand) -> Result<(), UnknownHost> {
         self.book(host, demand, 1)
     }
 
     /// Gives back what [`Snapshot::charge`] took.
-    pub fn release(&mut self, host: HostId, demand: &Demand) -> Result<()> {
+    pub fn release(&mut self, host: HostId, demand: &Demand) -> Result<(), UnknownHost> {
         self.book(host, demand, -1)
     }
 
@@ -117,8 +135,8 @@ impl Snapshot {
         self.storages.find(id)
     }
 
-    fn book(&mut self, id: HostId, demand: &Demand, sign: i64) -> Result<()> {
-        let row = *self.by_id.get(&id).ok_or_else(|| Error::not_found("host", id))?;
+    fn book(&mut self, id: HostId, demand: &Demand, sign: i64) -> Result<(), UnknownHost> {
+        let row = *self.by_id.get(&id).ok_or(UnknownHost(id))?;
         if let Some(host) = &mut self.facts[row as usize] {
             add(&mut host.vcpus.used, sign * i64::from(demand.vcpus));
             add(&mut host.memory.used, sign * bytes(demand.memory));

@@ -56,7 +56,8 @@ pub fn lack(query: &Query, filter: Filter, row: Row, host: &Host) -> Lack {
                 free @ 0.. => format!("{free} free"),
                 over => format!("{} too many in use", -over),
             };
-            (format!("{} vcpus", query.vcpus()), has)
+            let plural = if query.vcpus() == 1 { "" } else { "s" };
+            (format!("{} vcpu{plural}", query.vcpus()), has)
         }
         Filter::Memory => space(query.memory(), query.free_memory(row)),
         Filter::Storage => match storage(query, row) {

@@ -29,18 +29,19 @@ pub fn place(world: &World, request: &Request) -> Result<Vec<Choice>, Refusal> {
     let mut world = world.clone();
     let mut chosen = Vec::new();
     for placed in 0..request.count {
-        let mut best: Option<Choice> = None;
-        for host in &world.hosts {
-            if FILTERS.iter().all(|filter| passes(&world, host, request, *filter)) {
-                let choice = rate(&world, host, request);
-                let better = best
-                    .as_ref()
-                    .is_none_or(|b| choice.score > b.score || (choice.score == b.score && choice.host < b.host));
-                if better {
-                    best = Some(choice);
-                }
+        let mut fitting: Vec<&Host> = world.hosts.iter().filter(|host| fits(&world, host, request)).collect();
+        if placed == 0 && request.count > 1 && founds_a_group(&world, request) {
+            let roomy: Vec<_> = fitting
+                .iter()
+                .copied()
+                .filter(|host| takes_all(&world, host.id, request))
+                .collect();
+            if !roomy.is_empty() {
+                fitting = roomy;
             }
         }
+        let choices = fitting.iter().map(|host| rate(&world, host, request));
+        let best = choices.max_by_key(|choice| (choice.score, std::cmp::Reverse(choice.host)));
         let Some(best) = best else {
             return Err(refusal(&world, request, placed));
         };
@@ -48,6 +49,28 @@ pub fn place(world: &World, request: &Request) -> Result<Vec<Choice>, Refusal> {
         chosen.push(best);
     }
     Ok(chosen)
+}
+
+fn fits(world: &World, host: &Host, request: &Request) -> bool {
+    FILTERS.iter().all(|filter| passes(world, host, request, *filter))
+}
+
+fn founds_a_group(world: &World, request: &Request) -> bool {
+    let mut strict = request.groups.iter().filter(|group| group.rule == Rule::Together);
+    strict.any(|group| world.hosts.iter().all(|host| members(host, &group.name) == 0))
+}
+
+fn takes_all(world: &World, id: HostId, request: &Request) -> bool {
+    let mut world = world.clone();
+    (0..request.count).all(|_| {
+        let host = world.host(id).clone();
+        let fits = fits(&world, &host, request);
+        if fits {
+            let choice = rate(&world, &host, request);
+            world.book(id, &demand(request, &choice), 1);
+        }
+        fits
+    })
 }
 
 pub fn demand(request: &Request, choice: &Choice) -> Demand {
