@@ -51,32 +51,32 @@ pub fn lack(query: &Query, filter: Filter, row: Row, host: &Host) -> Lack {
         Filter::Network => network(query, host),
         Filter::Tags => tags(query, host),
         Filter::Affinity => affinity(query, row),
-        Filter::Cpu => {
-            let has = match query.free_vcpus(row) {
-                free @ 0.. => format!("{free} free"),
-                over => format!("{} too many in use", -over),
-            };
-            let plural = if query.vcpus() == 1 { "" } else { "s" };
-            (format!("{} vcpu{plural}", query.vcpus()), has)
-        }
+        Filter::Cpu => cpu(query, row),
         Filter::Memory => space(query.memory(), query.free_memory(row)),
-        Filter::Storage => match storage(query, row) {
-            Short::NoStorage(kind) => (kind, "none".to_owned()),
-            Short::Space {
-                needs,
-                has,
-                on: Some(name),
-            } => {
-                let (needs, has) = space(needs, has);
-                (needs, format!("{has} on {name}"))
-            }
-            Short::Space { needs, has, on: None } => {
-                let (needs, has) = space(needs, has);
-                (format!("{needs} for all disks"), has)
-            }
-        },
+        Filter::Storage => short(storage(query, row)),
     };
     Lack { filter, needs, has }
+}
+
+fn cpu(query: &Query, row: Row) -> (String, String) {
+    let plural = if query.vcpus() == 1 { "" } else { "s" };
+    let has = match query.free_vcpus(row) {
+        free @ 0.. => format!("{free} free"),
+        over => format!("{} too many in use", -over),
+    };
+    (format!("{} vcpu{plural}", query.vcpus()), has)
+}
+
+fn short(short: Short) -> (String, String) {
+    let (needs, has, on) = match short {
+        Short::NoStorage(kind) => return (kind, "none".to_owned()),
+        Short::Space { needs, has, on } => (needs, has, on),
+    };
+    let (needs, has) = space(needs, has);
+    match on {
+        Some(name) => (needs, format!("{has} on {name}")),
+        None => (format!("{needs} for all disks"), has),
+    }
 }
 
 fn space(needs: i64, has: i64) -> (String, String) {
