@@ -109,8 +109,20 @@ machine! {
         Succeeded = "succeeded" Final -> [],
         Failed = "failed" Final -> [],
         Cancelled = "cancelled" Final -> [],
-        /// An undo keeps failing; a person must look.
-        NeedsOperator = "needs_operator" Resting -> [Undoing, Failed],
+        /// An undo keeps failing, or the journal does not fit the code; a person must look.
+        NeedsOperator = "needs_operator" Resting -> [Running, Undoing, Failed],
+    }
+}
+
+machine! {
+    /// One step of a task, as its journal has it.
+    TaskStep {
+        /// Its effect may or may not have happened.
+        Started = "started" Moving -> [Done, Failed, Undone],
+        Done = "done" Resting -> [Undone],
+        /// It gave up; what it half did is undone with the rest.
+        Failed = "failed" Resting -> [Undone],
+        Undone = "undone" Final -> [],
     }
 }
 
@@ -135,7 +147,7 @@ mod tests {
 
     #[test]
     fn every_transitional_state_has_an_exit() {
-        check!(Server Power Disk Snapshot Network Host Account Task);
+        check!(Server Power Disk Snapshot Network Host Account Task TaskStep);
     }
 
     #[test]

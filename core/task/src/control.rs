@@ -1,0 +1,112 @@
+//! What people may do to a task: cancel it; when it needs an operator, let it try again or give it up.
+
+use auth::Cx;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use serde_json::{Value, json};
+use store::{Event, Store, Tx};
+use types::{Error, Json, Result, TaskId, Timestamp, states::Task};
+
+use crate::{CHANNEL, QUEUE, row::task};
+
+/// Stops the task at the next safe point; what it did is undone. Asking twice is asking once.
+///
+/// Errors: `Conflict` when it is over, or waits for an operator.
+pub async fn cancel(cx: &Cx, store: &Store, id: TaskId) -> Result<()> {
+    let mut tx = store.begin().await?;
+    let row = locked(&tx, id).await?;
+    match row.state {
+        Task::NeedsOperator => {
+            return Err(wrong(&row, "needs an operator: retry or abandon it"));
+        }
+        Task::Undoing => return Ok(()),
+        state if state.is_over() => return Err(wrong(&row, "is over").code("task_over")),
+        _ if row.cancel_requested => return Ok(()),
+        _ => {}
+    }
+    let update = task::Entity::update_many()
+        .col_expr(task::Column::CancelRequested, Expr::value(true))
+        .col_expr(task::Column::CancelledBy, Expr::value(cx.who().user_name.clone()));
+    tx.update(update.filter(task::Column::Id.eq(id))).await?;
+    wake(&mut tx, id).await?;
+    note(cx, &mut tx, &row, "task.cancel_requested", Value::Null).await?;
+    tx.commit().await
+}
+
+/// Lets a task that needs an operator go on where it stopped: undoing, or running if it had not failed.
+pub async fn retry(cx: &Cx, store: &Store, id: TaskId, reason: &str) -> Result<()> {
+    let mut tx = store.begin().await?;
+    let row = stopped(&tx, id).await?;
+    let next = if row.error.is_some() {
+        Task::Undoing
+    } else {
+        Task::Running
+    };
+    let update = task::Entity::update_many()
+        .col_expr(task::Column::State, Expr::value(row.state.to(next)?))
+        .col_expr(task::Column::Stuck, Expr::value(None::<Json<Error>>))
+        .col_expr(task::Column::DueAt, Expr::value(Timestamp::from_micros(0)));
+    tx.update(update.filter(task::Column::Id.eq(id))).await?;
+    crate::engine::journal::forget_undo_attempts(&tx, id).await?;
+    note(cx, &mut tx, &row, "task.retried", json!({ "reason": reason })).await?;
+    tx.commit().await
+}
+
+/// Ends a task that needs an operator as failed, leaving what it could not undo. Its resource is free then.
+pub async fn abandon(cx: &Cx, store: &Store, id: TaskId, reason: &str) -> Result<()> {
+    let mut tx = store.begin().await?;
+    let row = stopped(&tx, id).await?;
+    let update = task::Entity::update_many()
+        .col_expr(task::Column::Abandoned, Expr::value(true))
+        .col_expr(task::Column::DueAt, Expr::value(Timestamp::from_micros(0)));
+    tx.update(update.filter(task::Column::Id.eq(id))).await?;
+    note(cx, &mut tx, &row, "task.abandoned", json!({ "reason": reason })).await?;
+    tx.commit().await
+}
+
+/// Lets a parked task look again now: what it waits for may have happened. A hint; nothing is lost without it.
+pub async fn wake(tx: &mut Tx, id: TaskId) -> Result<()> {
+    let update = task::Entity::update_many()
+        .col_expr(task::Column::DueAt, Expr::value(Timestamp::from_micros(0)))
+        .filter(task::Column::Id.eq(id))
+        .filter(task::Column::Owner.is_null())
+        .filter(task::Column::DueAt.is_not_null());
+    tx.update(update).await?;
+    tx.wake(QUEUE);
+    Ok(())
+}
+
+async fn locked(tx: &Tx, id: TaskId) -> Result<task::Model> {
+    let row = tx.lock(task::Entity::find_by_id(id)).await?;
+    row.ok_or_else(|| Error::not_found("task", id))
+}
+
+async fn stopped(tx: &Tx, id: TaskId) -> Result<task::Model> {
+    let row = locked(tx, id).await?;
+    if row.state != Task::NeedsOperator {
+        return Err(wrong(&row, "does not need an operator"));
+    }
+    Ok(row)
+}
+
+fn wrong(row: &task::Model, what: &str) -> Error {
+    Error::conflict(format!("{} is {} and {what}", row.id, row.state))
+        .code("wrong_state")
+        .on("task", row.id)
+}
+
+async fn note(cx: &Cx, tx: &mut Tx, row: &task::Model, kind: &str, data: Value) -> Result<()> {
+    tx.event(
+        cx,
+        Event {
+            kind: kind.to_owned(),
+            id: row.id.to_string(),
+            name: row.resource_name.clone(),
+            owner: row.project_id.clone().zip(row.domain_id.clone()),
+            data,
+        },
+    )
+    .await?;
+    tx.wake(QUEUE);
+    tx.wake(CHANNEL);
+    Ok(())
+}

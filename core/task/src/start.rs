@@ -1,0 +1,113 @@
+//! Starting a task: its row, its hold on the resource and its event go into the caller's transaction.
+
+use auth::Cx;
+use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
+use serde_json::json;
+use store::{Event, Tx};
+use types::{DomainId, Error, Json, ProjectId, Result, TaskId, Timestamp, states};
+
+use crate::{
+    CHANNEL, QUEUE, Workflow,
+    row::{hold, task},
+    workflow::write,
+};
+
+/// The resource a task works on, and holds while it does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub noun: &'static str,
+    pub id: String,
+    pub name: String,
+    pub owner: Option<(ProjectId, DomainId)>,
+}
+
+/// Queues `workflow`; it begins after the caller's commit.
+///
+/// Errors: `Conflict` with code `busy` when another task holds the target; `details.task` is its id.
+pub async fn start<W: Workflow>(cx: &Cx, tx: &mut Tx, workflow: &W, target: Target) -> Result<TaskId> {
+    let id = TaskId::new();
+    hold(tx, id, target.noun, &target.id, &target.name).await?;
+    let (project, domain) = target.owner.clone().unzip();
+    let now = Timestamp::now();
+    tx.insert(task::ActiveModel {
+        id: Set(id),
+        kind: Set(W::NAME.to_owned()),
+        state: Set(states::Task::Queued),
+        resource_noun: Set(target.noun.to_owned()),
+        resource_id: Set(target.id.clone()),
+        resource_name: Set(target.name.clone()),
+        project_id: Set(project),
+        domain_id: Set(domain),
+        params: Set(Json(write(W::NAME, workflow)?)),
+        who: Set(Json(cx.who().clone())),
+        request_id: Set(cx.request_id().to_owned()),
+        parent: Set(None),
+        progress: Set(None),
+        error: Set(None),
+        stuck: Set(None),
+        cancel_requested: Set(false),
+        cancelled_by: Set(None),
+        abandoned: Set(false),
+        owner: Set(None),
+        fence: Set(0),
+        due_at: Set(Some(Timestamp::from_micros(0))),
+        created_at: Set(now),
+        started_at: Set(None),
+        finished_at: Set(None),
+    })
+    .await?;
+    tx.event(
+        cx,
+        Event {
+            kind: "task.queued".to_owned(),
+            id: id.to_string(),
+            name: target.name,
+            owner: target.owner,
+            data: json!({ "kind": W::NAME, "resource": format!("{}/{}", target.noun, target.id) }),
+        },
+    )
+    .await?;
+    tx.wake(QUEUE);
+    tx.wake(CHANNEL);
+    Ok(id)
+}
+
+/// Lets task `id` hold one more resource until it ends. [`start`] does it for the target.
+///
+/// Errors: `Conflict` with code `busy`, naming the task that holds it.
+pub async fn hold(tx: &Tx, id: TaskId, noun: &str, resource_id: &str, name: &str) -> Result<()> {
+    let resource = format!("{noun}/{resource_id}");
+    let row = hold::ActiveModel {
+        resource: Set(resource.clone()),
+        task_id: Set(id),
+        since: Set(Timestamp::now()),
+    };
+    let mut insert = hold::Entity::insert(row);
+    let insert = sea_orm::QueryTrait::query(&mut insert)
+        .on_conflict(OnConflict::column(hold::Column::Resource).do_nothing().to_owned())
+        .to_owned();
+    if tx.execute(&insert).await? == 1 {
+        return Ok(());
+    }
+    let holder = tx.one(hold::Entity::find_by_id(resource)).await?;
+    match holder {
+        Some(row) if row.task_id == id => Ok(()),
+        Some(row) => Err(busy(tx, noun, resource_id, name, row.task_id).await?),
+        None => Err(
+            Error::conflict(format!("{noun} `{name}` was held by a task that just ended: try again"))
+                .code("busy")
+                .on(noun, resource_id),
+        ),
+    }
+}
+
+async fn busy(tx: &Tx, noun: &str, id: &str, name: &str, holder: TaskId) -> Result<Error> {
+    let task = tx.one(task::Entity::find_by_id(holder)).await?;
+    let kind = task.map_or_else(|| "a task".to_owned(), |task| task.kind);
+    Ok(Error::conflict(format!(
+        "{noun} `{name}` is held by {holder} ({kind}): wait for it or cancel it"
+    ))
+    .code("busy")
+    .on(noun, id)
+    .details(json!({ "task": holder, "kind": kind })))
+}

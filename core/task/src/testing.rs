@@ -1,0 +1,1 @@
+//! Drives one workflow through every fault.
