@@ -11,6 +11,9 @@ pub mod throttle;
 pub mod timeout;
 pub mod trace;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use contract::Cloud;

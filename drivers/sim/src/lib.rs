@@ -30,10 +30,6 @@ pub use options::Options;
 /// The driver kind `sim`.
 pub struct Sim;
 
-pub fn driver() -> Sim {
-    Sim
-}
-
 #[async_trait]
 impl Driver for Sim {
     fn kind(&self) -> &'static str {

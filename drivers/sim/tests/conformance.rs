@@ -10,7 +10,7 @@ fn subject(credential: Value) -> Subject {
         credential,
         ..Site::default()
     };
-    Subject::new(sim::driver(), site).with_image(&b"an image"[..], "raw")
+    Subject::new(sim::Sim, site).with_image(&b"an image"[..], "raw")
 }
 
 mod instant {
