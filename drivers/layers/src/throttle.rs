@@ -65,6 +65,8 @@ struct Bucket {
     /// Negative when callers are waiting for permits that are not there yet.
     permits: f64,
     at: Instant,
+    /// Until when the cloud wanted to be left alone.
+    paused: Instant,
 }
 
 impl Buckets {
@@ -76,6 +78,12 @@ impl Buckets {
         }
     }
 
+    /// When the last pause ends, or ended.
+    fn pause(&self, account: &str) -> Instant {
+        let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        accounts.get(account).map_or_else(Instant::now, |bucket| bucket.paused)
+    }
+
     /// Takes one permit and says when it becomes valid.
     fn take(&self, account: &str) -> Instant {
         let now = Instant::now();
@@ -83,12 +91,14 @@ impl Buckets {
         let bucket = accounts.entry(account.to_owned()).or_insert(Bucket {
             permits: self.burst,
             at: now,
+            paused: now,
         });
         if now > bucket.at {
             let grown = bucket.permits + (now - bucket.at).as_secs_f64() * self.rate;
             *bucket = Bucket {
                 permits: grown.min(self.burst),
                 at: now,
+                paused: bucket.paused,
             };
         }
         bucket.permits -= 1.0;
@@ -99,10 +109,18 @@ impl Buckets {
 #[async_trait]
 impl Limiter for Buckets {
     async fn admit(&self, account: &str, _method: Method) {
-        let valid = self.take(account);
-        // A timer costs a turn even when it is due.
-        if valid > Instant::now() {
+        loop {
+            let valid = self.take(account);
+            let now = Instant::now();
+            // A timer costs a turn even when it is due.
+            if valid <= now {
+                return;
+            }
             tokio::time::sleep_until(valid).await;
+            // The cloud may have asked for a pause meanwhile: queue again behind it.
+            if self.pause(account) <= valid {
+                return;
+            }
         }
     }
 
@@ -116,6 +134,7 @@ impl Limiter for Buckets {
             *bucket = Bucket {
                 permits: bucket.permits.min(0.0),
                 at: until,
+                paused: until,
             };
         }
     }
