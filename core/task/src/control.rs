@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use store::{Event, Store, Tx};
 use types::{Error, Json, Result, TaskId, Timestamp, states::Task};
 
-use crate::{CHANNEL, QUEUE, row::task};
+use crate::{CANCELS, CHANNEL, QUEUE, row::task};
 
 /// Stops the task at the next safe point; what it did is undone. Asking twice is asking once.
 ///
@@ -28,6 +28,7 @@ pub async fn cancel(cx: &Cx, store: &Store, id: TaskId) -> Result<()> {
         .col_expr(task::Column::CancelledBy, Expr::value(cx.who().user_name.clone()));
     tx.update(update.filter(task::Column::Id.eq(id))).await?;
     wake(&mut tx, id).await?;
+    tx.wake(CANCELS);
     note(cx, &mut tx, &row, "task.cancel_requested", Value::Null).await?;
     tx.commit().await
 }

@@ -4,8 +4,9 @@ pub(crate) mod attempt;
 pub(crate) mod journal;
 
 mod build;
+pub(crate) mod claim;
 mod dispatch;
-mod drive;
+pub(crate) mod drive;
 mod finish;
 mod lease;
 mod meter;
@@ -13,7 +14,10 @@ mod probe;
 mod retry;
 mod undo;
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex},
+    time::Instant,
+};
 
 use auth::{Cx, Policy};
 use store::Store;
@@ -23,7 +27,7 @@ use types::TaskId;
 use crate::{Registry, row::task};
 
 pub use build::{Builder, Extensions, Settings};
-pub(crate) use probe::{Point, Probe, Verdict};
+pub(crate) use probe::{Point, Probe};
 
 /// A dispatcher and its workers.
 #[derive(Clone)]
@@ -48,9 +52,10 @@ impl Engine {
 }
 
 /// What all workers of an engine use.
+#[derive(Clone)]
 pub(crate) struct Shared {
     pub store: Store,
-    pub registry: Registry,
+    pub registry: Arc<Registry>,
     pub extensions: Extensions,
     pub policy: Arc<Policy>,
     /// Differs for every engine ever built.
@@ -74,4 +79,27 @@ pub(crate) struct Hand {
     pub lost: CancellationToken,
     /// This process ends.
     pub drain: CancellationToken,
+    /// When the database last agreed that it is ours.
+    pub renewed: Mutex<Instant>,
+}
+
+impl Hand {
+    /// `row` as claimed, with the new fence.
+    pub fn new(shared: &Shared, row: task::Model, drain: CancellationToken) -> Self {
+        let cancel = CancellationToken::new();
+        if row.cancel_requested {
+            cancel.cancel();
+        }
+        Self {
+            id: row.id,
+            owner: shared.owner.clone(),
+            fence: row.fence,
+            cx: Cx::new(row.who.0.clone(), shared.policy.clone(), &row.request_id),
+            row,
+            cancel,
+            lost: CancellationToken::new(),
+            drain,
+            renewed: Mutex::new(Instant::now()),
+        }
+    }
 }

@@ -51,5 +51,8 @@ pub const MIGRATIONS: &[store::Migration] = &[store::Migration {
 /// The channel that wakes those who wait for tasks to change.
 pub const CHANNEL: &str = "tasks";
 
-/// The channel that wakes engines: there is work, or a cancel.
+/// The channel that wakes engines: there is work.
 pub(crate) const QUEUE: &str = "task-queue";
+
+/// The channel that wakes engines: somebody wants one of their tasks undone.
+pub(crate) const CANCELS: &str = "task-cancels";

@@ -73,7 +73,7 @@ pub(crate) trait AnyWorkflow: Send + Sync {
     fn steps(&self) -> &[StepKind];
 }
 
-impl dyn AnyWorkflow {
+impl dyn AnyWorkflow + '_ {
     pub fn step(&self, name: &str) -> Option<&StepKind> {
         self.steps().iter().find(|kind| kind.name == name)
     }

@@ -185,8 +185,17 @@ impl TaskCx {
         }
     }
 
-    pub(crate) fn journal(&self) -> Vec<step::Model> {
-        self.lock().journal.clone()
+    /// How many steps of the journal the run did not come to.
+    pub(crate) fn untouched(&self) -> usize {
+        self.lock()
+            .journal
+            .len()
+            .saturating_sub(self.next.load(Ordering::Relaxed))
+    }
+
+    /// Whether a step gave up and the workflow went on.
+    pub(crate) fn has_failed_steps(&self) -> bool {
+        self.lock().journal.iter().any(|row| row.state == TaskStep::Failed)
     }
 
     fn lock(&self) -> MutexGuard<'_, Progress> {

@@ -11,7 +11,7 @@ use auth::Policy;
 use store::Store;
 use types::TaskId;
 
-use super::{Engine, Probe, Shared};
+use super::{Engine, Shared};
 use crate::Registry;
 
 /// The engine's times. The defaults are for production; tests shorten them.
@@ -70,6 +70,16 @@ impl Extensions {
     }
 }
 
+impl Shared {
+    /// The same under an owner that was never used before; what a restarted process is.
+    pub(crate) fn renamed(&self) -> Self {
+        let replica = self.owner.split('/').next().unwrap_or_default();
+        let unique = TaskId::new().to_string();
+        let owner = format!("{replica}/{}", unique.trim_start_matches("task-"));
+        Self { owner, ..self.clone() }
+    }
+}
+
 /// See [`Engine::builder`].
 pub struct Builder {
     shared: Shared,
@@ -80,7 +90,7 @@ impl Builder {
         Self {
             shared: Shared {
                 store,
-                registry,
+                registry: Arc::new(registry),
                 extensions: Extensions::default(),
                 policy: Arc::default(),
                 owner: "engine".to_owned(),
@@ -120,17 +130,9 @@ impl Builder {
         self
     }
 
-    pub(crate) fn probe(mut self, probe: Arc<dyn Probe>) -> Self {
-        self.shared.probe = Some(probe);
-        self
-    }
-
-    pub fn build(mut self) -> Engine {
-        // Any id that is never given twice will do.
-        let unique = TaskId::new().to_string();
-        self.shared.owner = format!("{}/{}", self.shared.owner, unique.trim_start_matches("task-"));
+    pub fn build(self) -> Engine {
         Engine {
-            shared: Arc::new(self.shared),
+            shared: Arc::new(self.shared.renamed()),
         }
     }
 }

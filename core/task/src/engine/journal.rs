@@ -16,7 +16,7 @@ use types::{
 
 use super::Hand;
 use crate::{
-    CHANNEL, QUEUE,
+    CHANNEL,
     cx::Stop,
     row::{step, task},
 };
@@ -26,17 +26,22 @@ pub(crate) const FENCED: &str = "fenced";
 
 /// A transaction in which nobody else can claim the task. `Conflict`, code `fenced`, when somebody did before.
 pub(crate) async fn fenced(store: &Store, hand: &Hand) -> Result<Tx> {
+    fenced_row(store, hand).await.map(|(tx, _)| tx)
+}
+
+/// Like [`fenced`], with the task as it is now.
+pub(crate) async fn fenced_row(store: &Store, hand: &Hand) -> Result<(Tx, task::Model)> {
     let tx = store.begin().await?;
     let mine = tx.lock(task::Entity::find().filter(claimed(hand))).await?;
-    if mine.is_none() {
+    let Some(row) = mine else {
         return Err(Error::conflict(format!("{} belongs to another worker now", hand.id))
             .code(FENCED)
             .on("task", hand.id));
-    }
-    Ok(tx)
+    };
+    Ok((tx, row))
 }
 
-fn claimed(hand: &Hand) -> SimpleExpr {
+pub(crate) fn claimed(hand: &Hand) -> SimpleExpr {
     task::Column::Id
         .eq(hand.id)
         .and(task::Column::Fence.eq(hand.fence))
@@ -104,10 +109,15 @@ pub(crate) async fn undone(tx: &Tx, row: &step::Model) -> Result<()> {
 
 /// Counts an attempt that failed; the step stays as it is.
 pub(crate) async fn tried(tx: &Tx, row: &step::Model, error: &Error) -> Result<()> {
+    // A workflow that goes on after a failed step must get the same error when it runs again.
+    let error = match (row.state, &row.error) {
+        (TaskStep::Failed, Some(first)) => first.0.clone(),
+        _ => error.clone(),
+    };
     let update = step::Entity::update_many()
         .col_expr(step::Column::Attempts, Expr::value(row.attempts))
         .col_expr(step::Column::UndoAttempts, Expr::value(row.undo_attempts))
-        .col_expr(step::Column::Error, Expr::value(Some(Json(error.clone()))))
+        .col_expr(step::Column::Error, Expr::value(Some(Json(error))))
         .filter(step::Column::State.eq(row.state));
     once(tx, row, update).await
 }
@@ -142,8 +152,14 @@ pub(crate) async fn release(tx: &Tx, hand: &Hand, wait: Duration) -> Result<()> 
 
 /// Moves the task to another state, with its event.
 pub(crate) async fn become_state(tx: &mut Tx, hand: &Hand, state: Task, data: Value) -> Result<()> {
-    let update = task::Entity::update_many().col_expr(task::Column::State, Expr::value(state));
-    tx.update(update.filter(claimed(hand))).await?;
+    let from = Task::ALL.iter().copied().filter(|from| from.may_become(state));
+    let update = task::Entity::update_many()
+        .col_expr(task::Column::State, Expr::value(state))
+        .filter(task::Column::State.is_in(from));
+    if tx.update(update.filter(claimed(hand))).await? != 1 {
+        let text = format!("{} is in a state that cannot become {state}", hand.id);
+        return Err(Error::conflict(text).code("wrong_state"));
+    }
     announce(tx, &hand.row, &hand.cx, state, data).await
 }
 
@@ -175,12 +191,6 @@ pub(crate) async fn announce(tx: &mut Tx, row: &task::Model, cx: &auth::Cx, stat
 /// Commits, and tells those who watch the task.
 pub(crate) async fn changed(mut tx: Tx) -> Result<()> {
     tx.wake(CHANNEL);
-    tx.commit().await
-}
-
-/// Commits, and tells the engines that there may be work.
-pub(crate) async fn requeued(mut tx: Tx) -> Result<()> {
-    tx.wake(QUEUE);
     tx.commit().await
 }
 

@@ -1,8 +1,14 @@
 //! What the engine counts: queue depth, latency of steps, retries, takeovers, ends.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use sea_orm::{EntityTrait, QueryFilter, sea_query::Expr};
 use types::states::Task;
+
+use super::Shared;
+use crate::row::task;
+
+const MEASURED_EVERY: Duration = Duration::from_secs(10);
 
 pub(super) fn step(name: &'static str, took: Duration, ok: bool) {
     let outcome = if ok { "ok" } else { "error" };
@@ -21,6 +27,18 @@ pub(super) fn ended(kind: &str, state: Task) {
     metrics::counter!("isobar_task_ended_total", "kind" => kind.to_owned(), "state" => state.as_str()).increment(1);
 }
 
-pub(super) fn queue_depth(tasks: u64) {
-    metrics::gauge!("isobar_task_queue_depth").set(tasks as f64);
+pub(super) fn undo(name: &'static str, took: Duration, ok: bool) {
+    let outcome = if ok { "ok" } else { "error" };
+    metrics::histogram!("isobar_task_undo_seconds", "step" => name, "outcome" => outcome).record(took.as_secs_f64());
+}
+
+/// Measures the queue now and then, until dropped.
+pub(super) async fn watch(shared: Arc<Shared>) {
+    loop {
+        let queued = task::Entity::find().filter(Expr::cust("state = 'queued'"));
+        if let Ok(tasks) = shared.store.count(queued).await {
+            metrics::gauge!("isobar_task_queue_depth").set(tasks as f64);
+        }
+        tokio::time::sleep(MEASURED_EVERY).await;
+    }
 }

@@ -1,4 +1,5 @@
--- Work in hand and work that is over. due_at is null when nobody may claim the task, so the index is small.
+-- Work in hand and work that is over. due_at is null when nobody may claim the task, so the two indexes that
+-- engines read stay small however many tasks are kept.
 CREATE TABLE task (
   id               TEXT PRIMARY KEY,
   kind             TEXT NOT NULL,
@@ -25,7 +26,8 @@ CREATE TABLE task (
   started_at       BIGINT,
   finished_at      BIGINT
 );
-CREATE INDEX task_due ON task (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX task_queue ON task (id) WHERE state = 'queued';
+CREATE INDEX task_due ON task (due_at) WHERE due_at IS NOT NULL AND state <> 'queued';
 CREATE INDEX task_resource ON task (resource_id, created_at);
 CREATE INDEX task_project ON task (project_id, created_at);
 CREATE INDEX task_age ON task (created_at);

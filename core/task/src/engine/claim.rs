@@ -1,0 +1,100 @@
+//! Taking tasks from the queue: those that were begun before those that wait, oldest first, in one transaction.
+
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+    sea_query::{Expr, ExprTrait, SimpleExpr},
+};
+use serde_json::json;
+use std::time::Duration;
+use store::Tx;
+use types::{Error, Result, TaskId, Timestamp, states::Task};
+
+use super::{Shared, journal, meter};
+use crate::row::task;
+
+/// Up to `most` tasks, now ours. Looks before it locks: an idle engine writes nothing.
+pub(super) async fn some(shared: &Shared, most: u64) -> Result<Vec<task::Model>> {
+    let postgres = shared.store.is_postgres();
+    let begun = begun(shared).filter(Expr::col(task::Column::DueAt).lte(journal::from_now(postgres, Duration::ZERO)));
+    let fresh = fresh(shared);
+    let idle = shared.store.one(begun.clone().limit(1)).await?.is_none()
+        && shared.store.one(fresh.clone().limit(1)).await?.is_none();
+    if idle {
+        return Ok(Vec::new());
+    }
+    let mut tx = shared.store.begin().await?;
+    let mut rows = tx.claim(begun.limit(most)).await?;
+    let room = most - rows.len() as u64;
+    if room > 0 {
+        rows.extend(tx.claim(fresh.limit(room)).await?);
+    }
+    take(shared, &mut tx, &mut rows).await?;
+    tx.commit().await?;
+    Ok(rows)
+}
+
+/// This task, now ours, whoever had it and whatever it waits for.
+pub(crate) async fn by_force(shared: &Shared, id: TaskId) -> Result<task::Model> {
+    let mut tx = shared.store.begin().await?;
+    let row = tx.lock(task::Entity::find_by_id(id)).await?;
+    let mut rows = vec![row.ok_or_else(|| Error::not_found("task", id))?];
+    take(shared, &mut tx, &mut rows).await?;
+    tx.commit().await?;
+    rows.pop().ok_or_else(|| Error::not_found("task", id))
+}
+
+/// How long until a timer or a lease ends, if any does.
+pub(super) async fn next_due(shared: &Shared) -> Result<Option<Duration>> {
+    let row = shared.store.one(begun(shared).limit(1)).await?;
+    Ok(row.and_then(|row| row.due_at).map(|due| due.since(Timestamp::now())))
+}
+
+/// Written as text, because only then the database can tell that the small index will do.
+fn begun(shared: &Shared) -> Select<task::Entity> {
+    ours(shared, Expr::cust("due_at IS NOT NULL AND state <> 'queued'")).order_by_asc(task::Column::DueAt)
+}
+
+fn fresh(shared: &Shared) -> Select<task::Entity> {
+    ours(shared, Expr::cust("state = 'queued'")).order_by_asc(task::Column::Id)
+}
+
+fn ours(shared: &Shared, which: SimpleExpr) -> Select<task::Entity> {
+    task::Entity::find()
+        .filter(which)
+        .filter(task::Column::Kind.is_in(shared.registry.names()))
+}
+
+async fn take(shared: &Shared, tx: &mut Tx, rows: &mut [task::Model]) -> Result<()> {
+    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+    let update = task::Entity::update_many()
+        .col_expr(task::Column::Owner, Expr::value(shared.owner.as_str()))
+        .col_expr(task::Column::Fence, Expr::col(task::Column::Fence).add(1))
+        .col_expr(
+            task::Column::DueAt,
+            journal::from_now(tx.is_postgres(), shared.settings.lease),
+        );
+    tx.update(update.filter(task::Column::Id.is_in(ids))).await?;
+    let queued = rows.iter().filter(|row| row.state == Task::Queued);
+    let queued: Vec<_> = queued.map(|row| row.id).collect();
+    let now = Timestamp::now();
+    if !queued.is_empty() {
+        let update = task::Entity::update_many()
+            .col_expr(task::Column::State, Expr::value(Task::Running))
+            .col_expr(task::Column::StartedAt, Expr::value(Some(now)));
+        tx.update(update.filter(task::Column::Id.is_in(queued))).await?;
+    }
+    for row in rows {
+        row.fence += 1;
+        if row.owner.replace(shared.owner.clone()).is_some() {
+            tracing::warn!(task = %row.id, "taken over from a worker that went away");
+            meter::taken_over();
+        }
+        if row.state == Task::Queued {
+            row.state = Task::Running;
+            row.started_at = Some(now);
+            let cx = auth::Cx::new(row.who.0.clone(), shared.policy.clone(), &row.request_id);
+            journal::announce(tx, row, &cx, Task::Running, json!({})).await?;
+        }
+    }
+    Ok(())
+}
