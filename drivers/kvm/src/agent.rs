@@ -7,6 +7,7 @@
 pub mod accel;
 mod attach;
 mod change;
+mod check;
 mod compute;
 mod console;
 mod disk;

@@ -133,6 +133,18 @@ impl Agents {
     }
 
     fn request(&self, call: &Call, host: &str, method: Method, path: &str) -> Result<RequestBuilder> {
+        if call.cancelled.is_cancelled() {
+            return Err(Error::new(
+                Kind::Cancelled,
+                format!("the request to host {host} was cancelled"),
+            ));
+        }
+        if call.remaining().is_zero() {
+            return Err(Error::new(
+                Kind::Timeout,
+                format!("no time was left for a request to host {host}"),
+            ));
+        }
         let base = self.hosts.get(host).ok_or_else(|| Error::not_found("host", host))?;
         let url = base
             .join(path)

@@ -54,7 +54,9 @@ impl Compute for Connection {
     }
 
     async fn delete(&self, call: &Call, machine: &ExternalRef) -> Result<Op<()>> {
-        let (host, id) = wire::split(machine)?;
+        let Some((host, id)) = wire::split_gone(machine) else {
+            return Ok(Op::Done(()));
+        };
         self.agents
             .ask(call, host, Method::DELETE, &format!("machines/{id}"))
             .await

@@ -32,7 +32,9 @@ impl Disks for Connection {
     }
 
     async fn delete(&self, call: &Call, volume: &ExternalRef) -> Result<Op<()>> {
-        let (host, id) = wire::split(volume)?;
+        let Some((host, id)) = wire::split_gone(volume) else {
+            return Ok(Op::Done(()));
+        };
         self.agents
             .ask(call, host, Method::DELETE, &format!("volumes/{id}"))
             .await

@@ -48,7 +48,9 @@ impl Images for Connection {
     }
 
     async fn delete(&self, call: &Call, image: &ExternalRef) -> Result<()> {
-        let (host, digest) = wire::split(image)?;
+        let Some((host, digest)) = wire::split_gone(image) else {
+            return Ok(());
+        };
         self.agents
             .ask(call, host, Method::DELETE, &format!("images/{digest}"))
             .await

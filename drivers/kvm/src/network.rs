@@ -24,7 +24,9 @@ impl Networks for Connection {
     }
 
     async fn delete(&self, call: &Call, network: &ExternalRef) -> Result<Op<()>> {
-        let (host, id) = wire::split(network)?;
+        let Some((host, id)) = wire::split_gone(network) else {
+            return Ok(Op::Done(()));
+        };
         self.agents
             .ask(call, host, Method::DELETE, &format!("networks/{id}"))
             .await
@@ -39,7 +41,9 @@ impl Networks for Connection {
     }
 
     async fn release(&self, call: &Call, network: &ExternalRef, lease: &Lease) -> Result<()> {
-        let (host, id) = wire::split(network)?;
+        let Some((host, id)) = wire::split_gone(network) else {
+            return Ok(());
+        };
         self.agents
             .send(call, host, Method::POST, &format!("networks/{id}/release"), lease)
             .await

@@ -27,7 +27,9 @@ impl Snapshots for Connection {
     }
 
     async fn delete(&self, call: &Call, snapshot: &ExternalRef) -> Result<Op<()>> {
-        let (host, id) = wire::split(snapshot)?;
+        let Some((host, id)) = wire::split_gone(snapshot) else {
+            return Ok(Op::Done(()));
+        };
         self.agents
             .ask(call, host, Method::DELETE, &format!("snapshots/{id}"))
             .await

@@ -27,6 +27,11 @@ pub fn split(reference: &ExternalRef) -> Result<(&str, &str)> {
         .ok_or_else(|| Error::not_found("object on a kvm host", reference))
 }
 
+/// The same for a delete: what was never a reference of ours is gone already.
+pub fn split_gone(reference: &ExternalRef) -> Option<(&str, &str)> {
+    split(reference).ok()
+}
+
 /// Everything of one kind on one host.
 #[derive(Serialize, Deserialize)]
 pub struct Listing<T> {

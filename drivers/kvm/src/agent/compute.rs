@@ -11,6 +11,7 @@ use virt::{domain::Domain, sys};
 
 use crate::{
     agent::{
+        check,
         domain::{self, Plan},
         libvirt,
         node::{self, Node},
@@ -74,7 +75,8 @@ impl Node {
     }
 
     fn plan<'a>(&self, id: Uuid, spec: &'a MachineSpec, mark: Mark) -> Result<Plan<'a>> {
-        check(spec)?;
+        check::machine(spec)?;
+        self.check_name(id, &spec.name)?;
         let mut disks = Vec::new();
         for reference in &spec.disks {
             let volume = self.local_uuid("disk", reference)?;
@@ -87,7 +89,7 @@ impl Node {
         }
         Ok(Plan {
             uuid: id.to_string(),
-            name: domain_name(&spec.name, id),
+            name: check::domain_name(&spec.name, id),
             mark,
             tags: &spec.tags,
             accel: self.accel.accel,
@@ -97,6 +99,22 @@ impl Node {
             seed: self.store.seed(id).display().to_string(),
             console: self.store.console(id).display().to_string(),
         })
+    }
+
+    /// Guests see each other by name, and people tell them apart by it.
+    fn check_name(&self, id: Uuid, name: &str) -> Result<()> {
+        match self
+            .domains()?
+            .iter()
+            .find(|other| other.read.mark.name == name && other.id != id)
+        {
+            Some(other) => Err(Error::conflict(format!(
+                "host {} has a server {name} already: {}",
+                self.name, other.id
+            ))
+            .code("name_taken")),
+            None => Ok(()),
+        }
     }
 
     pub fn delete_machine(&self, id: Uuid) -> Result<()> {
@@ -168,7 +186,7 @@ impl Node {
         if ours.read.shape == shape {
             return Ok(());
         }
-        check_shape(shape)?;
+        check::shape(shape)?;
         if active(&ours)? {
             let message = format!("server {} runs; stop it before it is resized", ours.read.mark.name);
             return Err(Error::conflict(message).code("server_running"));
@@ -269,45 +287,5 @@ pub fn active(ours: &Ours) -> Result<bool> {
             "server {} cannot be looked at",
             ours.read.mark.name
         ))),
-    }
-}
-
-/// The server's name for whoever reads `virsh list`, with as much of its id as makes it unique.
-fn domain_name(name: &str, id: Uuid) -> String {
-    let plain = |c: char| {
-        if c.is_ascii_alphanumeric() || "-_.".contains(c) {
-            c
-        } else {
-            '-'
-        }
-    };
-    let name: String = name.chars().take(48).map(plain).collect();
-    format!("{name}-{}", &id.simple().to_string()[..8])
-}
-
-fn check(spec: &MachineSpec) -> Result<()> {
-    check_shape(spec.shape)?;
-    if spec.disks.is_empty() {
-        return Err(Error::invalid(format!("server {} has no disk to boot from", spec.name)));
-    }
-    let is_mac = |mac: &str| {
-        mac.split(':')
-            .filter(|part| part.len() == 2 && hex::decode(part).is_ok())
-            .count()
-            == 6
-    };
-    match spec.nics.iter().find(|nic| !is_mac(&nic.mac)) {
-        Some(nic) => Err(Error::invalid(format!(
-            "`{}` is not a card address like 52:54:00:12:34:56",
-            nic.mac
-        ))),
-        None => Ok(()),
-    }
-}
-
-fn check_shape(shape: Shape) -> Result<()> {
-    match shape.vcpus > 0 && shape.memory.as_mib() >= 16 {
-        true => Ok(()),
-        false => Err(Error::invalid("a server needs at least 1 vcpu and 16M of memory")),
     }
 }

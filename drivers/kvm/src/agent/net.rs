@@ -133,7 +133,24 @@ mod tests {
     #[test]
     fn a_nat_network_and_back() {
         let text = write(&spec("10.9.0.0/24", "10.9.0.1"), &mark(), "u", "0123456789ab").unwrap();
-        expect![[r#""#]].assert_eq(&(text.replace("><", ">\n<") + "\n"));
+        expect![[r#"
+            <network>
+            <name>isobar-0123456789ab</name>
+            <uuid>u</uuid>
+            <metadata>
+            <isobar:made xmlns:isobar='urn:isobar:host:1' host='host-1' token='t-1' name='front'>
+            <isobar:tag key='cidr' value='10.9.0.0/24'/>
+            </isobar:made>
+            </metadata>
+            <forward mode='nat'/>
+            <bridge name='ib0123456789ab' stp='on' delay='0'/>
+            <ip address='10.9.0.1' prefix='24'>
+            <dhcp>
+            </dhcp>
+            </ip>
+            </network>
+        "#]]
+        .assert_eq(&(text.replace("><", ">\n<") + "\n"));
         let with = text.replace("<dhcp>", "<dhcp><host mac='52:54:00:AA:00:01' ip='10.9.0.5' name='a'/>");
         let read = read(&with).unwrap().unwrap();
         assert_eq!((read.cidr.as_deref(), read.bridged), (Some("10.9.0.0/24"), false));

@@ -177,6 +177,7 @@ async fn machine_of(In(at): At, Path(token): Id) -> Answer<Option<Machine>> {
 async fn create_machine(In(at): At, body: Bytes) -> Answer<ExternalRef> {
     let create: Create<MachineSpec> = parse(&body)?;
     let mut objects = vec![at.node.reference(node::id("machine", &create.token)?).to_string()];
+    objects.push(format!("name {}", create.spec.name));
     objects.extend(create.spec.disks.iter().map(ToString::to_string));
     objects.extend(create.spec.nics.iter().map(|nic| nic.network.to_string()));
     at.change("create machine", objects, move |node| {

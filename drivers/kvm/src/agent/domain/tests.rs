@@ -37,7 +37,70 @@ fn lines(xml: &str) -> String {
 #[test]
 fn a_server_as_libvirt_sees_it() {
     let tags = [("team".to_owned(), "a&b".to_owned())];
-    expect![[r#""#]].assert_eq(&lines(&write(&plan(&tags))));
+    expect![[r#"
+        <domain type='qemu'>
+        <name>web-6b2c</name>
+        <uuid>6b2c</uuid>
+        <title>web &lt;1&gt;</title>
+        <metadata>
+        <isobar:made xmlns:isobar='urn:isobar:host:1' host='host-1' token='t-1' name='web &lt;1&gt;'>
+        <isobar:tag key='team' value='a&amp;b'/>
+        </isobar:made>
+        </metadata>
+        <memory unit='KiB'>262144</memory>
+        <vcpu>2</vcpu>
+        <os>
+        <type arch='ARCH' machine='q35'>hvm</type>
+        </os>
+        <features>
+        <acpi/>
+        <apic/>
+        </features>
+        <clock offset='utc'/>
+        <on_poweroff>destroy</on_poweroff>
+        <on_reboot>restart</on_reboot>
+        <on_crash>destroy</on_crash>
+        <devices>
+        <controller type='pci' model='pcie-root'/>
+        <!-- 14 root ports -->
+        <controller type='usb' model='none'/>
+        <disk type='file' device='disk'>
+        <driver name='qemu' type='qcow2' discard='unmap'/>
+        <source file='/p/a.qcow2'/>
+        <target dev='vda' bus='virtio'/>
+        <boot order='1'/>
+        </disk>
+        <disk type='file' device='disk'>
+        <driver name='qemu' type='qcow2' discard='unmap'/>
+        <source file='/p/b&amp;c.qcow2'/>
+        <target dev='vdb' bus='virtio'/>
+        </disk>
+        <disk type='file' device='disk'>
+        <driver name='qemu' type='raw'/>
+        <source file='/s/6b2c.img'/>
+        <target dev='vdz' bus='virtio'/>
+        <readonly/>
+        </disk>
+        <interface type='network'>
+        <mac address='52:54:00:00:00:01'/>
+        <source network='isobar-1'/>
+        <model type='virtio'/>
+        </interface>
+        <serial type='pty'>
+        <log file='/c/6b2c.log' append='on'/>
+        </serial>
+        <graphics type='vnc' port='-1' autoport='yes' listen='127.0.0.1'/>
+        <video>
+        <model type='vga'/>
+        </video>
+        <rng model='virtio'>
+        <backend model='random'>/dev/urandom</backend>
+        </rng>
+        <memballoon model='virtio'/>
+        </devices>
+        </domain>
+    "#]]
+    .assert_eq(&lines(&write(&plan(&tags))));
 }
 
 #[test]
