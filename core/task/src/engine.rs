@@ -27,7 +27,8 @@ use types::TaskId;
 use crate::{Registry, row::task};
 
 pub use build::{Builder, Extensions, Settings};
-pub(crate) use probe::{Point, Probe};
+pub use probe::Point;
+pub(crate) use probe::{Probe, Verdict};
 
 /// A dispatcher and its workers.
 #[derive(Clone)]
