@@ -147,7 +147,7 @@ pub async fn run(subject: &Subject) {
     let mut broken = Vec::new();
     for rule in RULES {
         let began = std::time::Instant::now();
-        let verdict = obey(rule, subject).await;
+        let verdict = judge(rule, subject).await;
         println!("{:<50} {:>6} ms", rule.name, began.elapsed().as_millis());
         broken.extend(verdict.err().map(|why| format!("{}: {why}", rule.name)));
     }
@@ -165,13 +165,13 @@ pub async fn check(name: &str, subject: &Subject) {
         .iter()
         .find(|rule| rule.name == name)
         .expect("the name comes from the list");
-    if let Err(why) = obey(rule, subject).await {
+    if let Err(why) = judge(rule, subject).await {
         panic!("{} broke the contract: {name}: {why}", subject.driver.kind());
     }
 }
 
 /// The rule's verdict, or what could not be cleaned up after it.
-async fn obey(rule: &Rule, subject: &Subject) -> Verdict {
+pub async fn judge(rule: &Rule, subject: &Subject) -> Verdict {
     let lab = Lab::open(subject).await?;
     let verdict = (rule.check)(&lab).await;
     verdict.and(lab.clean().await)

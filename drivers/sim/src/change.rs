@@ -38,8 +38,11 @@ impl Changes for SimCloud {
             if feed.complete || !feed.machines.is_empty() || call.remaining() < LOOK_EVERY + MARGIN {
                 return Ok(feed);
             }
-            call.bound("changes.next", async { Ok(tokio::time::sleep(LOOK_EVERY).await) })
-                .await?;
+            let pause = async {
+                tokio::time::sleep(LOOK_EVERY).await;
+                Ok(())
+            };
+            call.bound("changes.next", pause).await?;
         }
     }
 }

@@ -1,22 +1,19 @@
 //! The connection: which families there are, and what every call goes through (failures on demand, latency).
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::AtomicU64},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use async_trait::async_trait;
-use contract::{Call, Capabilities, Cloud, Cursor, Error, ExternalRef, Kind, Op, Page, Progress, Result, capability};
+use contract::{Call, Capabilities, Cloud, Cursor, Error, ExternalRef, Op, Page, Progress, Result, capability};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde::Serialize;
 
 use crate::{
     Options,
     store::Store,
-    world::{Change, Failure, Host, Operation, Side, World},
+    world::{Change, Host, Operation, Side, World},
 };
 
 #[derive(Clone)]
@@ -25,7 +22,7 @@ pub(crate) struct SimCloud {
     pub store: Arc<Store>,
     capabilities: Arc<Capabilities>,
     /// Calls so far: where the dice of `failure_rate` stand.
-    calls: Arc<AtomicU64>,
+    pub calls: Arc<AtomicU64>,
 }
 
 /// A mutation while it is being decided.
@@ -161,41 +158,6 @@ impl SimCloud {
         call.bound(method, work).await
     }
 
-    /// Whether this call is to fail: by order of a test, else by the dice.
-    async fn failure(&self, method: &'static str) -> Result<Option<(Side, Error)>> {
-        let strikes = |f: &Failure| f.method.as_deref().is_none_or(|m| m == method);
-        if self.store.read(|world| world.failures.iter().any(strikes)).await? {
-            let act = |world: &World, changes: &mut Vec<Change>| {
-                let mut failures = world.failures.clone();
-                let Some(at) = failures.iter().position(strikes) else {
-                    return Ok(None);
-                };
-                let struck = failures[at].clone();
-                failures[at].left = failures[at].left.saturating_sub(1);
-                failures.retain(|f| f.left > 0);
-                changes.push(Change::Failures(failures));
-                Ok(Some((struck.side, struck.kind)))
-            };
-            if let Some((side, kind)) = self.store.write(act).await? {
-                return Ok(Some((side, refusal(kind, method))));
-            }
-        }
-        if self.options.failure_rate == 0.0 {
-            return Ok(None);
-        }
-        let nth = self.calls.fetch_add(1, Ordering::Relaxed);
-        let mut dice = StdRng::seed_from_u64(self.options.seed.wrapping_mul(0x9e37_79b9).wrapping_add(nth));
-        if !dice.random_bool(self.options.failure_rate) {
-            return Ok(None);
-        }
-        let side = if dice.random_bool(0.5) {
-            Side::Before
-        } else {
-            Side::After
-        };
-        Ok(Some((side, refusal(Kind::Unavailable, method))))
-    }
-
     pub fn page<'a, R: 'a, T>(
         &self,
         rows: &'a std::collections::BTreeMap<String, R>,
@@ -249,18 +211,6 @@ fn settle<T: Serialize>(mut draft: Draft<'_>, method: &str, latency: u64, value:
     };
     draft.push(Change::Operation(operation));
     Ok(answer)
-}
-
-fn refusal(kind: Kind, method: &str) -> Error {
-    let error = Error::new(
-        kind,
-        format!("the simulated cloud failed `{method}`, as it was told to"),
-    )
-    .code("simulated");
-    match kind {
-        Kind::Throttled => error.after(Duration::from_millis(50)),
-        _ => error,
-    }
 }
 
 pub(crate) fn external(id: &str) -> ExternalRef {

@@ -10,6 +10,7 @@ mod compute;
 mod console;
 pub mod control;
 mod disk;
+mod failure;
 mod host;
 mod image;
 mod network;

@@ -39,10 +39,12 @@ struct Journal {
     offset: u64,
 }
 
+type Known<K, V> = LazyLock<Mutex<HashMap<K, V>>>;
+
 /// Clouds without a file, for as long as the process lives: a new connection finds the old cloud.
-static IN_MEMORY: LazyLock<Mutex<HashMap<(String, u64), Arc<Store>>>> = LazyLock::new(Mutex::default);
+static IN_MEMORY: Known<(String, u64), Arc<Store>> = LazyLock::new(Mutex::default);
 /// Connections to one file share one reader.
-static IN_FILES: LazyLock<Mutex<HashMap<PathBuf, Weak<Store>>>> = LazyLock::new(Mutex::default);
+static IN_FILES: Known<PathBuf, Weak<Store>> = LazyLock::new(Mutex::default);
 
 /// The same account and options open the same cloud.
 pub(crate) fn open(account: &str, options: &Options) -> Result<Arc<Store>> {

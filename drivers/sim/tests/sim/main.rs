@@ -1,6 +1,8 @@
 //! What the simulated cloud promises beyond the contract: one truth in many processes, room, and things that
 //! happen behind Isobar's back.
 
+#![allow(clippy::unwrap_used)]
+
 mod behind;
 mod journal;
 mod room;
