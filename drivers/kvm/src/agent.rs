@@ -20,6 +20,7 @@ mod locks;
 mod net;
 mod network;
 mod node;
+mod observer;
 mod power;
 mod process;
 mod qcow2;
@@ -31,16 +32,13 @@ mod store;
 mod sweep;
 mod xml;
 
-use std::{collections::HashMap, future::Future, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{future::Future, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use contract::{Error, Result};
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use self::{accel::Wish, change::Feed, libvirt::Libvirt, locks::Locks, node::Node, store::Store};
-
-/// How often the guests are looked at when nobody asked for anything.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+use self::{accel::Wish, libvirt::Libvirt, locks::Locks, node::Node, observer::Observer, store::Store};
 
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -83,10 +81,7 @@ pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send) ->
 pub struct Agent {
     listener: TcpListener,
     tls: Arc<rustls::ServerConfig>,
-    pub(crate) node: Arc<Node>,
-    pub(crate) feed: Arc<Feed>,
-    /// Rung after a mutation, so that its effect is seen at once.
-    pub(crate) look: Arc<Notify>,
+    node: Arc<Node>,
     /// Held for as long as the agent lives: two agents in one directory would fight.
     _lock: std::fs::File,
 }
@@ -125,8 +120,6 @@ impl Agent {
             listener,
             tls,
             node,
-            feed: Arc::default(),
-            look: Arc::default(),
             _lock: lock,
         })
     }
@@ -144,51 +137,19 @@ impl Agent {
 
     pub async fn serve(self, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
         let stop = CancellationToken::new();
-        let observer = tokio::spawn(observe(
-            Arc::clone(&self.node),
-            Arc::clone(&self.feed),
-            Arc::clone(&self.look),
-            stop.clone(),
-        ));
+        let observer = Arc::new(Observer::new(Arc::clone(&self.node)));
+        let observing = tokio::spawn(Arc::clone(&observer).run(stop.clone()));
         let app = routes::router(routes::State {
             node: Arc::clone(&self.node),
-            feed: Arc::clone(&self.feed),
-            look: Arc::clone(&self.look),
+            observer,
             stop: stop.clone(),
         });
         let serving = tokio::spawn(serve::accept(self.listener, self.tls, app, stop.clone()));
         shutdown.await;
         stop.cancel();
         // Both end soon after the token is cancelled; a panic in them was logged where it happened.
-        drop(futures::future::join(observer, serving).await);
+        drop(futures::future::join(observing, serving).await);
         Ok(())
-    }
-}
-
-/// Looks at the guests every second, or when rung, and cuts consoles once a minute.
-async fn observe(node: Arc<Node>, feed: Arc<Feed>, look: Arc<Notify>, stop: CancellationToken) {
-    let mut known = HashMap::new();
-    let mut round = 0u32;
-    while !stop.is_cancelled() {
-        let worker = Arc::clone(&node);
-        let (powers, seen) = tokio::task::spawn_blocking(move || {
-            let powers = worker.powers(&mut known);
-            let trimmed = if round == 0 { worker.trim_consoles() } else { Ok(()) };
-            (trimmed.and(powers), known)
-        })
-        .await
-        .unwrap_or_else(|e| (Err(Error::broken("the observer stumbled").because(e)), HashMap::new()));
-        known = seen;
-        round = (round + 1) % 60;
-        match powers {
-            Ok(powers) => feed.observe(&powers),
-            Err(error) => tracing::warn!(error = error.chain(), "the guests cannot be seen"),
-        }
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = look.notified() => {}
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-        }
     }
 }
 

@@ -15,6 +15,9 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::wire;
 
+/// A host that needs longer to list what it has is passed over.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// The agents of one account, in the order of their host ids.
 pub struct Agents {
     client: Client,
@@ -95,6 +98,7 @@ impl Agents {
     /// Everything of one kind, one host a page. A host that does not answer is named in `skipped`, and the
     /// pages of the others follow.
     pub async fn list<T: DeserializeOwned>(&self, call: &Call, from: Option<Cursor>, path: &str) -> Result<Page<T>> {
+        wanted(call)?;
         let mut rest = self
             .names()
             .skip_while(|host| from.as_ref().is_some_and(|from| *host < from.0.as_str()));
@@ -102,17 +106,20 @@ impl Agents {
             return Ok(Page::last(Vec::new()));
         };
         let next = rest.next().map(|host| Cursor(host.to_owned()));
-        let page = match self.ask::<wire::Listing<T>>(call, host, Method::GET, path).await {
-            Ok(list) => Page::from(list),
-            Err(error) if error.kind == Kind::Cancelled => return Err(error),
-            Err(error) => Page {
-                skipped: vec![Skipped {
-                    item: host.to_owned(),
-                    reason: error.chain(),
-                }],
+        let asked = self
+            .ask::<wire::Listing<T>>(&call.within(PATIENCE), host, Method::GET, path)
+            .await;
+        let page = asked.map(Page::from).or_else(|error| {
+            wanted(call)?;
+            let silent = Skipped {
+                item: host.to_owned(),
+                reason: error.chain(),
+            };
+            Ok::<_, Error>(Page {
+                skipped: vec![silent],
                 ..Page::last(Vec::new())
-            },
-        };
+            })
+        })?;
         Ok(Page { next, ..page })
     }
 
@@ -133,18 +140,7 @@ impl Agents {
     }
 
     fn request(&self, call: &Call, host: &str, method: Method, path: &str) -> Result<RequestBuilder> {
-        if call.cancelled.is_cancelled() {
-            return Err(Error::new(
-                Kind::Cancelled,
-                format!("the request to host {host} was cancelled"),
-            ));
-        }
-        if call.remaining().is_zero() {
-            return Err(Error::new(
-                Kind::Timeout,
-                format!("no time was left for a request to host {host}"),
-            ));
-        }
+        wanted(call)?;
         let base = self.hosts.get(host).ok_or_else(|| Error::not_found("host", host))?;
         let url = base
             .join(path)
@@ -154,6 +150,23 @@ impl Agents {
             .request(method, url)
             .header(wire::REQUEST_ID, call.request_id.as_str())
             .timeout(call.remaining()))
+    }
+}
+
+/// A call that came too late, or that nobody waits for, is not begun.
+pub fn wanted(call: &Call) -> Result<()> {
+    if call.cancelled.is_cancelled() {
+        return Err(Error::new(
+            Kind::Cancelled,
+            format!("request {} was cancelled", call.request_id),
+        ));
+    }
+    match call.remaining().is_zero() {
+        true => Err(Error::new(
+            Kind::Timeout,
+            format!("no time was left for request {}", call.request_id),
+        )),
+        false => Ok(()),
     }
 }
 

@@ -114,7 +114,8 @@ impl Cloud for Connection {
         Some(self)
     }
 
-    async fn poll(&self, _call: &Call, operation: &str) -> Result<Progress> {
+    async fn poll(&self, call: &Call, operation: &str) -> Result<Progress> {
+        client::wanted(call)?;
         Err(Error::not_found("operation", operation))
     }
 }

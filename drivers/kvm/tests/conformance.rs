@@ -1,5 +1,7 @@
 //! The driver, an agent and a real libvirt with real guests: the contract's rules, and the life of a server.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests too
+
 mod lab;
 mod life;
 mod trust;

@@ -20,6 +20,9 @@ use crate::agent::{
 /// A running guest has to let go of a disk; most do within a second or two.
 const PATIENCE: Duration = Duration::from_secs(12);
 
+/// Target and path of each.
+type Disks = Vec<(String, String)>;
+
 /// Which of its two descriptions a domain is asked for or changed in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
@@ -108,7 +111,7 @@ fn flag(side: Side) -> u32 {
 }
 
 /// The disks of a domain as it runs, if it runs, and as it will start.
-fn sides(ours: &Ours) -> Result<Vec<(Side, Vec<(String, String)>)>> {
+fn sides(ours: &Ours) -> Result<Vec<(Side, Disks)>> {
     let disks = |flags| -> Result<_> {
         let text = ours
             .domain

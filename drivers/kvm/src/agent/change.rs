@@ -1,4 +1,4 @@
-//! What changed on this host: an observer that looks every second, and a feed that readers wait on.
+//! What changed on this host: the power of its servers, and a feed that readers wait on.
 //! The feed lives in memory; after a restart its epoch differs and readers are told everything once.
 
 use std::{
@@ -63,9 +63,18 @@ impl Feed {
         }
     }
 
+    /// Whether a reader that comes with this is told changes only, not everything.
+    pub fn knows(&self, since: &str) -> bool {
+        self.number(since).is_some()
+    }
+
+    fn number(&self, since: &str) -> Option<u64> {
+        since.strip_prefix(&self.epoch)?.strip_prefix('.')?.parse().ok()
+    }
+
     /// What changed after `since`, waiting up to `wait` for it.
     pub async fn next(&self, host: &str, since: Option<&str>, wait: Duration) -> Result<ChangeFeed> {
-        let since = since.and_then(|cursor| cursor.strip_prefix(&self.epoch)?.strip_prefix('.')?.parse().ok());
+        let since = since.and_then(|cursor| self.number(cursor));
         let mut bell = self.bell.subscribe();
         let told = since.unwrap_or(0);
         // The bell is in `self`, so it cannot close; running out of time means that there is nothing to tell.

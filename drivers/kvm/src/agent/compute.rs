@@ -6,6 +6,7 @@ use contract::{
     compute::{Shape, Stop},
     page::Skipped,
 };
+use types::states::Power;
 use uuid::Uuid;
 use virt::{domain::Domain, sys};
 
@@ -251,6 +252,9 @@ impl Node {
 
     fn describe(&self, ours: &Ours) -> Result<Machine> {
         let power = power::of(&ours.domain)?;
+        if power == Power::Missing {
+            return Err(Error::not_found("server", self.reference(ours.id)));
+        }
         let disks = ours.read.disks.iter().filter_map(|(_, path)| self.volume_at(path));
         Ok(Machine {
             id: self.reference(ours.id),

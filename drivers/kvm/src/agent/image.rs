@@ -1,6 +1,6 @@
 //! The image cache: complete files named `<sha512>.<format>`, never changed once there.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use axum::body::BodyDataStream;
 use contract::{Error, ExternalRef, Kind, Result};
@@ -104,7 +104,7 @@ impl Node {
         done.map(|()| self.reference(digest))
     }
 
-    fn keep(&self, part: &PathBuf, digest: &str, format: &str) -> Result<()> {
+    fn keep(&self, part: &Path, digest: &str, format: &str) -> Result<()> {
         if format == "qcow2" {
             qcow2::self_contained(part)?;
         }
@@ -112,7 +112,7 @@ impl Node {
     }
 }
 
-async fn write(part: &PathBuf, digest: &str, size: u64, mut content: BodyDataStream) -> Result<()> {
+async fn write(part: &Path, digest: &str, size: u64, mut content: BodyDataStream) -> Result<()> {
     let failed = |e| store::failed("write", part, e);
     let file = tokio::fs::File::create(part).await.map_err(failed)?;
     let mut file = tokio::io::BufWriter::with_capacity(1 << 20, file);
