@@ -78,21 +78,7 @@ fn create(draft: &mut Draft<'_>, spec: &NetworkSpec, place: &Place, token: &Toke
         draft.subject.clone_from(id);
         return Ok(external(id));
     }
-    let range = range(&spec.cidr)?;
-    if !inside(&range, &spec.gateway) {
-        return Err(Error::invalid(format!(
-            "gateway {} is not in {}",
-            spec.gateway, spec.cidr
-        )));
-    }
-    if draft
-        .world
-        .networks
-        .values()
-        .any(|n| n.name == spec.name && n.host == host)
-    {
-        return Err(Error::conflict(format!("there is another network {}", spec.name)).code("name_taken"));
-    }
+    sound(draft.world, spec, host.as_deref())?;
     let row = world::Network {
         id: draft.id("net"),
         name: spec.name.clone(),
@@ -110,6 +96,26 @@ fn create(draft: &mut Draft<'_>, spec: &NetworkSpec, place: &Place, token: &Toke
     });
     draft.push(Change::Network(row));
     Ok(external(&draft.subject))
+}
+
+/// Whether the spec makes sense and its name is free there.
+fn sound(world: &world::World, spec: &NetworkSpec, host: Option<&str>) -> Result<()> {
+    let range = range(&spec.cidr)?;
+    if !inside(&range, &spec.gateway) {
+        return Err(Error::invalid(format!(
+            "gateway {} is not in {}",
+            spec.gateway, spec.cidr
+        )));
+    }
+    if draft
+        .world
+        .networks
+        .values()
+        .any(|n| n.name == spec.name && n.host.as_deref() == host)
+    {
+        return Err(Error::conflict(format!("there is another network {}", spec.name)).code("name_taken"));
+    }
+    Ok(())
 }
 
 fn delete(draft: &mut Draft<'_>, id: &str) -> Result<()> {

@@ -90,23 +90,14 @@ pub async fn r16_snapshots(lab: &Lab) -> Verdict {
         .id(snapshots.create(call, &volume, &lab.name(), &second_token).await)
         .await?;
     listed(lab, &volume, &[&first, &second]).await?;
-    let tokens: Vec<_> = snapshots
-        .list(call, &volume)
-        .await?
-        .into_iter()
-        .map(|s| s.token)
-        .collect();
+    let seen = snapshots.list(call, &volume).await?;
+    let tokens: Vec<_> = seen.into_iter().map(|s| s.token).collect();
     ensure!(
         tokens == [Some(first_token), Some(second_token)],
         "the snapshots show the tokens {tokens:?}"
     );
-    if lab
-        .cloud
-        .capabilities()
-        .snapshots
-        .as_ref()
-        .is_some_and(|can| can.revert)
-    {
+    let can = lab.cloud.capabilities().snapshots.as_ref();
+    if can.is_some_and(|can| can.revert) {
         lab.done(snapshots.revert(call, &first).await).await?;
         listed(lab, &volume, &[&first, &second]).await?;
     }
