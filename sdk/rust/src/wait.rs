@@ -1,0 +1,121 @@
+//! Waiting for a task: the server holds the question until there is an answer, so nothing is polled in haste.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use types::{Kind, TaskId, api::task, states};
+
+use crate::{Client, Error, Result, Service, call::segment};
+
+/// What one question may wait for at the server.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// When to stop waiting.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline {
+    end: Instant,
+    given: Duration,
+    slice: Duration,
+}
+
+impl Deadline {
+    pub fn after(given: Duration) -> Self {
+        Self {
+            end: Instant::now() + given,
+            given,
+            slice: LONGEST,
+        }
+    }
+
+    /// Hears about progress at least this often, for people who watch.
+    pub fn looking_every(mut self, slice: Duration) -> Self {
+        self.slice = slice.clamp(Duration::from_secs(1), LONGEST);
+        self
+    }
+
+    /// What is left, or `None` when it has passed.
+    pub fn left(&self) -> Option<Duration> {
+        let left = self.end.saturating_duration_since(Instant::now());
+        (!left.is_zero()).then_some(left)
+    }
+
+    /// How long was given.
+    pub fn given(&self) -> Duration {
+        self.given
+    }
+}
+
+impl Client {
+    /// Waits until a task is over, telling `on_progress` what it is doing.
+    ///
+    /// - The task as it ended; whether it succeeded is in its state ([`Client::settle`] makes failure an error).
+    /// - A task that needs an operator counts as over: it does not go on by itself.
+    /// - [`Kind::Timeout`] naming the task when the deadline passes; the task goes on.
+    pub async fn wait_for(
+        &self,
+        id: TaskId,
+        deadline: Deadline,
+        mut on_progress: impl FnMut(&task::View),
+    ) -> Result<task::View> {
+        loop {
+            let Some(left) = deadline.left() else {
+                let message = format!("task {id} was not over after {:?}; it goes on", deadline.given());
+                return Err(types::Error::new(Kind::Timeout, message).on("task", id).into());
+            };
+            let asked = Instant::now();
+            let slice = left.min(deadline.slice).max(Duration::from_secs(1));
+            let path = format!("tasks/{}", segment(&id.to_string()));
+            let call = self.call(Method::GET, Service::Region, path);
+            let call = call
+                .query("wait", format!("{}s", slice.as_secs()))
+                .timeout(slice + LONGEST);
+            let task: task::View = call.receive().await?;
+            on_progress(&task);
+            if is_over(task.state) {
+                return Ok(task);
+            }
+            // A server that answers early must not be asked in a tight loop.
+            let pause = Duration::from_millis(250).saturating_sub(asked.elapsed());
+            tokio::time::sleep(pause.min(left)).await;
+        }
+    }
+
+    /// Waits until a task has succeeded; its failure is the error. Without a task there is nothing to wait for.
+    pub async fn settle(
+        &self,
+        id: Option<TaskId>,
+        deadline: Deadline,
+        on_progress: impl FnMut(&task::View),
+    ) -> Result<()> {
+        match id {
+            Some(id) => outcome(&self.wait_for(id, deadline, on_progress).await?),
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_over(state: states::Task) -> bool {
+    state.is_over() || state == states::Task::NeedsOperator
+}
+
+/// A finished task's success, or the reason it has none.
+fn outcome(task: &task::View) -> Result<()> {
+    let about = format!("{} of {} `{}`", task.kind, task.noun, task.resource_name);
+    let error = match task.state {
+        states::Task::Succeeded => return Ok(()),
+        states::Task::Cancelled => types::Error::new(Kind::Cancelled, format!("{about} was cancelled")),
+        states::Task::NeedsOperator => stopped(task, format!("{about} stopped half way and needs an operator")),
+        _ => stopped(task, format!("{about} failed")),
+    };
+    Err(Error::from(types::Error {
+        details: serde_json::json!({ "task": task.id }),
+        ..error
+    }))
+}
+
+fn stopped(task: &task::View, sentence: String) -> types::Error {
+    match &task.error {
+        Some(error) => error.clone().wrap(sentence),
+        None => types::Error::broken(sentence),
+    }
+}
