@@ -107,12 +107,8 @@ fn sound(world: &world::World, spec: &NetworkSpec, host: Option<&str>) -> Result
             spec.gateway, spec.cidr
         )));
     }
-    if draft
-        .world
-        .networks
-        .values()
-        .any(|n| n.name == spec.name && n.host.as_deref() == host)
-    {
+    let mut others = world.networks.values();
+    if others.any(|n| n.name == spec.name && n.host.as_deref() == host) {
         return Err(Error::conflict(format!("there is another network {}", spec.name)).code("name_taken"));
     }
     Ok(())
