@@ -1,9 +1,12 @@
 //! Servers as libvirt domains. The uuid comes from the token and the token is in the metadata, so libvirt alone
 //! is enough to find again what was made.
 
+use std::collections::HashMap;
+
 use contract::{
     Error, ExternalRef, Machine, MachineSpec, Result, Token,
     compute::{Shape, Stop},
+    network::Lease,
     page::Skipped,
 };
 use types::states::Power;
@@ -22,6 +25,9 @@ use crate::{
     wire::Listing,
 };
 
+/// Reservations by network.
+type Leases = HashMap<String, Vec<Lease>>;
+
 /// A domain of ours.
 pub struct Ours {
     pub id: Uuid,
@@ -31,9 +37,9 @@ pub struct Ours {
 
 impl Node {
     pub fn machines(&self) -> Result<Listing<Machine>> {
-        let (mut items, mut skipped) = (Vec::new(), Vec::new());
+        let (mut items, mut skipped, mut seen) = (Vec::new(), Vec::new(), Leases::new());
         for ours in self.domains()? {
-            match self.describe(&ours) {
+            match self.describe(&ours, &mut seen) {
                 Ok(machine) => items.push(machine),
                 Err(error) => skipped.push(Skipped {
                     item: self.reference(ours.id).to_string(),
@@ -45,12 +51,12 @@ impl Node {
     }
 
     pub fn machine(&self, id: Uuid) -> Result<Machine> {
-        self.describe(&self.domain(id)?)
+        self.describe(&self.domain(id)?, &mut Leases::new())
     }
 
     pub fn machine_of(&self, token: &Token) -> Result<Option<Machine>> {
         self.find_domain(node::id("machine", token)?)?
-            .map(|ours| self.describe(&ours))
+            .map(|ours| self.describe(&ours, &mut Leases::new()))
             .transpose()
     }
 
@@ -250,7 +256,7 @@ impl Node {
         Ok(read.map(|read| Ours { id, domain, read }))
     }
 
-    fn describe(&self, ours: &Ours) -> Result<Machine> {
+    fn describe(&self, ours: &Ours, seen: &mut Leases) -> Result<Machine> {
         let power = power::of(&ours.domain)?;
         if power == Power::Missing {
             return Err(Error::not_found("server", self.reference(ours.id)));
@@ -264,21 +270,19 @@ impl Node {
             host: Some(ExternalRef::new(self.id.as_str())),
             shape: ours.read.shape,
             disks: disks.map(|id| self.reference(id)).collect(),
-            addresses: self.addresses(ours)?,
+            addresses: self.addresses(ours, seen)?,
         })
     }
 
-    /// What the networks of this host have reserved for its cards.
-    fn addresses(&self, ours: &Ours) -> Result<Vec<String>> {
+    /// What the networks of this host have reserved for its cards. `seen` keeps what each network said.
+    fn addresses(&self, ours: &Ours, seen: &mut Leases) -> Result<Vec<String>> {
         let mut found = Vec::new();
         for (mac, network) in &ours.read.nics {
-            let leases = self.leases_on(network)?;
-            found.extend(
-                leases
-                    .into_iter()
-                    .filter(|lease| lease.mac.eq_ignore_ascii_case(mac))
-                    .map(|l| l.address),
-            );
+            if !seen.contains_key(network) {
+                seen.insert(network.clone(), self.leases_on(network)?);
+            }
+            let own = seen[network].iter().filter(|lease| lease.mac.eq_ignore_ascii_case(mac));
+            found.extend(own.map(|lease| lease.address.clone()));
         }
         Ok(found)
     }

@@ -16,8 +16,8 @@ use virt::sys;
 
 use crate::{
     agent::{
-        compute::active,
-        host,
+        compute::{Ours, active},
+        domain, host,
         image::Base,
         libvirt,
         node::{self, Node},
@@ -181,7 +181,7 @@ impl Node {
         }
     }
 
-    fn runner(&self, id: Uuid) -> Result<Option<crate::agent::compute::Ours>> {
+    fn runner(&self, id: Uuid) -> Result<Option<Ours>> {
         let Some(machine) = self.attachments()?.get(&id).copied() else {
             return Ok(None);
         };
@@ -200,11 +200,12 @@ impl Node {
     fn attachments(&self) -> Result<HashMap<Uuid, Uuid>> {
         let mut found = HashMap::new();
         for ours in self.domains()? {
-            let next = ours.domain.xml_desc(sys::VIR_DOMAIN_XML_INACTIVE).ok();
-            let next = next
-                .map(|text| crate::agent::domain::read(&text))
-                .transpose()?
-                .flatten();
+            // Only of a running one do the two descriptions differ; it has a number.
+            let next = match ours.domain.id() {
+                Some(_) => ours.domain.xml_desc(sys::VIR_DOMAIN_XML_INACTIVE).ok(),
+                None => None,
+            };
+            let next = next.map(|text| domain::read(&text)).transpose()?.flatten();
             let next = next.into_iter().flat_map(|read| read.disks);
             for (_, path) in ours.read.disks.iter().cloned().chain(next) {
                 found.extend(self.volume_at(&path).map(|volume| (volume, ours.id)));

@@ -10,7 +10,7 @@ use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
 use crate::{
-    agent::{host, node::Node, qcow2, store},
+    agent::{blocking, host, node::Node, qcow2, store},
     wire,
 };
 
@@ -73,43 +73,69 @@ impl Node {
         paths.iter().try_for_each(|path| store::remove(path))
     }
 
-    /// Takes an image in, hashing as it arrives. Whatever ends early leaves a `.part` behind at most.
+    /// Takes an image in, hashing as it arrives. Whatever ends early leaves nothing; killed, a `.part` at most.
     pub async fn receive(&self, digest: &str, format: &str, size: u64, content: BodyDataStream) -> Result<ExternalRef> {
         check(digest)?;
+        // One upload of an image at a time: those who waited find it there.
+        let _held = self.locks.hold([self.reference(digest).to_string()]).await;
+        if self.base(digest).is_ok() {
+            drain(content).await; // or the sender would see a broken pipe instead of the answer
+            return Ok(self.reference(digest));
+        }
+        if let Err(error) = self.accepts(format, size) {
+            drain(content).await;
+            return Err(error);
+        }
+        let part = Part(
+            self.store
+                .images()
+                .join(format!("{digest}.{}.part", Uuid::new_v4().simple())),
+        );
+        write(&part.0, digest, size, content).await?;
+        let place = self.store.images().join(format!("{digest}.{format}"));
+        blocking(move || part.keep(&place)).await?;
+        Ok(self.reference(digest))
+    }
+
+    fn accepts(&self, format: &str, size: u64) -> Result<()> {
         if !wire::FORMATS.contains(&format) {
             return Err(Error::invalid(format!(
                 "this host takes qcow2 and raw images, not {format}"
             )));
         }
-        if self.base(digest).is_ok() {
-            return Ok(self.reference(digest));
-        }
         let room = host::room(&self.store.images())?;
-        if size.saturating_add(host::LEAST_FREE) > room.free {
-            let message = format!("host {} has no room for an image of {size} bytes", self.name);
-            return Err(Error::new(Kind::Capacity, message).code("pool_full"));
+        match size.saturating_add(host::LEAST_FREE) > room.free {
+            true => {
+                let message = format!("host {} has no room for an image of {size} bytes", self.name);
+                Err(Error::new(Kind::Capacity, message).code("pool_full"))
+            }
+            false => Ok(()),
         }
-        // Two uploads of one image do not write to one file; the later rename wins with the same content.
-        let part = self
-            .store
-            .images()
-            .join(format!("{digest}.{}.part", Uuid::new_v4().simple()));
-        let done = match write(&part, digest, size, content).await {
-            Ok(()) => self.keep(&part, digest, format),
-            Err(error) => Err(error),
-        };
-        if done.is_err() {
-            store::remove(&part)?;
-        }
-        done.map(|()| self.reference(digest))
     }
+}
 
-    fn keep(&self, part: &Path, digest: &str, format: &str) -> Result<()> {
-        if format == "qcow2" {
-            qcow2::self_contained(part)?;
+/// A file that is removed unless it is kept.
+struct Part(PathBuf);
+
+impl Part {
+    fn keep(self, place: &Path) -> Result<()> {
+        if place.extension().is_some_and(|format| format == "qcow2") {
+            qcow2::self_contained(&self.0)?;
         }
-        store::commit(part, &self.store.images().join(format!("{digest}.{format}")))
+        store::commit(&self.0, place)
     }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // Kept, it has another name by now; what cannot be removed is swept at the next start.
+        drop(store::remove(&self.0));
+    }
+}
+
+/// Reads the rest of what somebody sends. An error here ends it just as well.
+async fn drain(mut content: BodyDataStream) {
+    while let Some(Ok(_)) = content.next().await {}
 }
 
 async fn write(part: &Path, digest: &str, size: u64, mut content: BodyDataStream) -> Result<()> {

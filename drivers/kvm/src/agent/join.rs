@@ -50,6 +50,13 @@ struct Response {
 pub async fn membership(store: &Store, options: &Options) -> Result<(Membership, TcpListener)> {
     let key = key(store)?;
     if let Some(known) = store::read_json::<Membership>(&store.file("agent.json"))? {
+        if options.listen.port() != 0 && options.listen != known.listen {
+            let message = format!(
+                "this host joined as {}: listen there, or let it join again in a new directory",
+                known.url
+            );
+            return Err(Error::invalid(message).code("other_address"));
+        }
         let listener = listen(known.listen).await?;
         let key = key.serialize_pem();
         return Ok((Membership { key, ..known }, listener));

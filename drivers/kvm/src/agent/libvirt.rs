@@ -1,13 +1,20 @@
 //! The connection to libvirtd, made again after it restarted, and libvirt's errors in our words.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use contract::{Error, Kind, Result};
 use virt::{connect::Connect, enumutil::Enum, error::ErrorNumber};
 
+/// libvirtd answers five calls of one connection at a time, and a start takes a second: several share the work.
+const CONNECTIONS: usize = 4;
+
 pub struct Libvirt {
     uri: String,
-    open: Mutex<Option<Connect>>,
+    open: [Mutex<Option<Connect>>; CONNECTIONS],
+    next: AtomicUsize,
 }
 
 impl Libvirt {
@@ -15,13 +22,15 @@ impl Libvirt {
         virt::error::clear_error_callback(); // libvirt would print every error to stderr
         Self {
             uri: uri.to_owned(),
-            open: Mutex::new(None),
+            open: Default::default(),
+            next: AtomicUsize::new(0),
         }
     }
 
     /// A living connection. Blocks while one is made.
     pub fn connect(&self) -> Result<Connect> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % CONNECTIONS;
+        let mut open = self.open[turn].lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(connection) = open.as_ref().filter(|c| c.is_alive().unwrap_or(false)) {
             return Ok(connection.clone());
         }

@@ -9,16 +9,21 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
-    extract::{DefaultBodyLimit, Path, State as In},
+    extract::{DefaultBodyLimit, Path, Request, State as In},
     http::StatusCode,
+    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use contract::{Error, Kind};
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
-use crate::agent::{blocking, node::Node, observer::Observer};
+use crate::{
+    agent::{blocking, node::Node, observer::Observer},
+    wire::REQUEST_ID,
+};
 
 /// libvirt calls have no limit of their own; an answer has this one, while the work goes on behind its lock.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -65,7 +70,8 @@ pub fn router(state: State) -> Router {
         )
         .route("/tokens/{token}/machine", get(machines::machine_of))
         .route("/tokens/{token}/volume", get(storage::volume_of))
-        .layer(DefaultBodyLimit::max(LARGEST_BODY));
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(middleware::from_fn(trace));
     Router::new().nest("/v1", v1).fallback(nowhere).with_state(state)
 }
 
@@ -122,6 +128,17 @@ async fn within<T>(work: impl Future<Output = contract::Result<T>>) -> Answer<T>
         .unwrap_or_else(|_| Err(slow()))
         .map(Json)
         .map_err(Failure)
+}
+
+/// Every line logged for a request carries the id that the controller gave it.
+async fn trace(request: Request, next: Next) -> Response {
+    let id = request
+        .headers()
+        .get(REQUEST_ID)
+        .and_then(|id| id.to_str().ok())
+        .unwrap_or_default();
+    let span = tracing::info_span!("request", id);
+    next.run(request).instrument(span).await
 }
 
 async fn nowhere() -> Failure {

@@ -132,7 +132,7 @@ async fn boots(lab: &Lab, net: &ExternalRef, image: &ExternalRef) -> (ExternalRe
     }
     let seen = compute.get(&call(), &server).await.unwrap();
     assert_eq!((seen.power, seen.addresses), (Power::On, vec!["10.77.0.23".to_owned()]));
-    assert_eq!(seen.disks, [disk.clone()]);
+    assert_eq!(seen.disks, std::slice::from_ref(&disk));
     (disk, server)
 }
 
@@ -257,5 +257,42 @@ async fn an_agent_that_is_killed_makes_nothing_twice() {
         done(disks.delete(&call(), &disk).await.unwrap());
     }
     done(lab.cloud.networks().unwrap().delete(&call(), &net).await.unwrap());
+    lab.assert_empty().await;
+}
+
+/// Many at once, as one command makes them: all run, none twice, and nothing is left when they are deleted.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_are_made_at_once() {
+    const COUNT: usize = 8;
+    let lab = Lab::open().await;
+    let (disks, compute) = (lab.cloud.disks().unwrap(), lab.cloud.compute().unwrap());
+    let images = futures::future::join_all((0..COUNT).map(|_| lab.image())).await;
+    let make = async |n: usize| {
+        let name = format!("many-{n}");
+        let spec = volume(&lab, &name, Some(&images[n]));
+        let disk = done(
+            disks
+                .create(&call(), &spec, &token(&format!("disk-{n}")))
+                .await
+                .unwrap(),
+        );
+        let mut spec = machine(&lab, &name, &disk, Vec::new());
+        spec.shape.memory = Size::mib(64);
+        let server = done(compute.create(&call(), &spec, &token(&name)).await.unwrap());
+        done(compute.start(&call(), &server).await.unwrap());
+        (disk, server)
+    };
+    let made = futures::future::join_all((0..COUNT).map(make)).await;
+    assert_eq!(lab.virsh(&["list", "--name"]).lines().count(), COUNT);
+    assert_eq!(
+        lab.files("images").len(),
+        1,
+        "the image was uploaded {COUNT} times and kept once"
+    );
+    for (disk, server) in &made {
+        done(compute.delete(&call(), server).await.unwrap());
+        done(disks.delete(&call(), disk).await.unwrap());
+    }
+    lab.cloud.images().unwrap().delete(&call(), &images[0]).await.unwrap();
     lab.assert_empty().await;
 }
