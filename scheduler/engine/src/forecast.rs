@@ -13,6 +13,7 @@ const MOST: u32 = 10_000;
 
 /// What would still fit, one server of the request at a time; its `count` is not looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Forecast {
     /// Filling hosts in order of id. Less than the sum over the hosts when they share a storage or must stay together.
     pub total: u64,
@@ -21,6 +22,7 @@ pub struct Forecast {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Room {
     pub host: HostId,
     pub name: String,

@@ -11,6 +11,7 @@ use crate::plan::Placement;
 /// `count` equal servers. All of them are placed or none; later ones see earlier ones.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = PlacementRequest))]
 pub struct Request {
     pub vcpus: u32,
     pub memory: Size,
@@ -80,6 +81,7 @@ impl Request {
 /// A disk and where it may go; without constraints, on any enabled storage of the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = PlacementDisk))]
 pub struct Disk {
     pub size: Size,
     pub class: Option<String>,
@@ -92,6 +94,7 @@ pub struct Disk {
 /// Selectors over host tags: `gpu` (any value) or `rack=a` (that value).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = PlacementTags))]
 pub struct Tags {
     pub require: Vec<String>,
     pub prefer: Vec<String>,
@@ -101,6 +104,7 @@ pub struct Tags {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = PlacementGroup))]
 pub struct Group {
     pub name: String,
     pub rule: Rule,
@@ -109,6 +113,7 @@ pub struct Group {
 /// How members of a group want to stand to each other, host by host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = PlacementRule))]
 pub enum Rule {
     /// Only beside members; the first member goes anywhere.
     Together,
@@ -120,6 +125,7 @@ pub enum Rule {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = PlacementStrategy))]
 pub enum Strategy {
     /// Fill hosts one after another.
     Pack,
@@ -133,6 +139,7 @@ pub enum Strategy {
 /// The defaults rank in this order: last host, then groups and tags, then the cached image, then fullness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = PlacementWeights))]
 pub struct Weights {
     pub cpu: i32,
     pub memory: i32,
