@@ -10,7 +10,10 @@ use types::{Error, Kind};
 
 /// An error on its way out.
 #[derive(Debug)]
-pub struct Fault {
+pub struct Fault(Box<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     error: Error,
     status: StatusCode,
     headers: HeaderMap,
@@ -26,32 +29,31 @@ impl From<Error> for Fault {
             Kind::Quota => StatusCode::PAYLOAD_TOO_LARGE,
             kind => web::problem::status(kind),
         };
-        Self {
+        Self(Box::new(Parts {
             error,
             status,
             headers: HeaderMap::new(),
-        }
+        }))
     }
 }
 
 impl Fault {
     /// An error whose status the Image API fixes.
     pub fn with_status(error: Error, status: StatusCode) -> Self {
-        Self {
-            status,
-            ..Self::from(error)
-        }
+        let mut fault = Self::from(error);
+        fault.0.status = status;
+        fault
     }
 
     pub fn with_header(mut self, name: &'static str, value: impl Into<HeaderValue>) -> Self {
-        self.headers.insert(name, value.into());
+        self.0.headers.insert(name, value.into());
         self
     }
 }
 
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
-        let Self { error, status, headers } = self;
+        let Parts { error, status, headers } = *self.0;
         if status.is_server_error() {
             tracing::error!(kind = ?error.kind, code = error.code, "{}", error.chain());
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sea_orm::{QueryFilter, entity::prelude::*};
+use sea_orm::{ExprTrait, QueryFilter, entity::prelude::*};
 use store::Tx;
 use types::{Error, Result, Timestamp};
 

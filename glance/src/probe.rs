@@ -132,7 +132,7 @@ fn plausible(traits: &header::Traits) -> Result<()> {
             "the file is a {archive} archive, not a disk image: unpack it first"
         )));
     }
-    if traits.size % SECTOR != 0 {
+    if !traits.size.is_multiple_of(SECTOR) {
         return Err(refused(format!(
             "the file is not a disk image: its {} bytes are not a whole number of {SECTOR}-byte sectors",
             traits.size

@@ -1,6 +1,6 @@
 //! The order of a list: the keys asked for, then age, then the id, so that every image has its own place.
 
-use sea_orm::{ColumnTrait, Condition, ModelTrait, Order, QueryFilter, QueryOrder, Select};
+use sea_orm::{ColumnTrait, Condition, IdenStatic, ModelTrait, Order, QueryOrder, Select};
 use types::{Error, Result};
 
 use crate::image::{Column, Entity, Model};
@@ -21,7 +21,7 @@ pub struct Sort(Vec<(Column, Order)>);
 impl Sort {
     /// From `sort=name:asc,size`, or from `sort_key` and `sort_dir`, repeated. Newest first when absent.
     pub fn read(pairs: &[(String, String)]) -> Result<Self> {
-        let of = |name: &str| {
+        let of = |name: &'static str| {
             pairs
                 .iter()
                 .filter(move |(key, _)| key == name)
@@ -29,7 +29,8 @@ impl Sort {
         };
         let (short, keys, directions): (Vec<_>, Vec<_>, Vec<_>) =
             (of("sort").collect(), of("sort_key").collect(), of("sort_dir").collect());
-        if !short.is_empty() && !(keys.is_empty() && directions.is_empty()) {
+        let long = !keys.is_empty() || !directions.is_empty();
+        if long && !short.is_empty() {
             return Err(Error::invalid(
                 "a list is sorted by `sort`, or by `sort_key` and `sort_dir`, not by both",
             ));

@@ -1,0 +1,13 @@
+//! glance through its router, on a real database, real files, real S3 servers and the real OpenStack client.
+
+mod access;
+mod content;
+mod imports;
+mod lists;
+mod memory;
+mod peers;
+mod record;
+mod s3;
+mod sweeps;
+mod wire;
+mod world;
