@@ -12,7 +12,7 @@ pub enum Scoped {
 }
 
 /// An entity that callers may name. By convention it has the columns `id`, `name` and `created_at`.
-pub trait Row: EntityTrait {
+pub trait Row: EntityTrait<Model: Sync> {
     /// The singular word in routes, events, errors and policies: `server`.
     const NOUN: &'static str;
     const SCOPED: Scoped;

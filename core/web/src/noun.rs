@@ -165,7 +165,7 @@ async fn create<A: App, E: Create<A>>(
     }
     let ready = E::ready(&app, &cx, input::parse(&body)?).await?;
     let mut tx = app.store().begin().await?;
-    let made = E::create(&app, &cx, &mut tx, ready).await?;
+    let made = <E as Create<A>>::create(&app, &cx, &mut tx, ready).await?;
     announce::<E>(&cx, &mut tx, &made.row, "created").await?;
     let view = only(E::views(&app, &cx, vec![made.row.clone()]).await?)?;
     let (status, answer) = match made.task {
@@ -205,7 +205,7 @@ async fn update<A: App, E: Update<A>>(
         }
     }
     let mut tx = app.store().begin().await?;
-    let row = E::update(&app, &cx, &mut tx, found, body).await?;
+    let row = <E as Update<A>>::update(&app, &cx, &mut tx, found, body).await?;
     announce::<E>(&cx, &mut tx, &row, "updated").await?;
     tx.commit().await?;
     shown::<A, E>(&app, &cx, row, StatusCode::OK).await
@@ -220,7 +220,7 @@ async fn remove<A: App, E: Delete<A>>(
     let wishes = Wishes::parse(raw.as_deref())?;
     let found = app.store().find::<E>(&cx, "delete", &key).await?;
     let mut tx = app.store().begin().await?;
-    let made = E::delete(&app, &cx, &mut tx, found).await?;
+    let made = <E as Delete<A>>::delete(&app, &cx, &mut tx, found).await?;
     let what = if made.task.is_some() { "deleting" } else { "deleted" };
     announce::<E>(&cx, &mut tx, &made.row, what).await?;
     tx.commit().await?;

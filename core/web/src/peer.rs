@@ -156,7 +156,7 @@ impl Peer {
                 let request = request.uri(path).body(Body::from(body)).map_err(broken)?;
                 let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
                 let (parts, body) = response.into_parts();
-                let stream = body.into_data_stream().map_err(move |e| lost(name, e)).boxed();
+                let stream = TryStreamExt::map_err(body.into_data_stream(), move |e| lost(name, e)).boxed();
                 Ok((parts.status, parts.headers, stream))
             }
             Transport::Http { client, base } => {
@@ -176,7 +176,7 @@ impl Peer {
 
 async fn collect(stream: BoxStream<'static, Result<Bytes>>) -> Result<Bytes> {
     let frames = stream.map_ok(http_body::Frame::data);
-    Ok(http_body_util::StreamBody::new(frames).collect().await?.to_bytes())
+    Ok(BodyExt::collect(http_body_util::StreamBody::new(frames)).await?.to_bytes())
 }
 
 fn lost(name: &str, error: impl std::error::Error) -> Error {

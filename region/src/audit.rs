@@ -1,0 +1,47 @@
+//! `GET /leaks`: whether rows, claims, quota and addresses agree with each other and with what exists on the clouds.
+
+mod clouds;
+mod rows;
+
+use axum::{Json, Router, extract::State as Get, routing::get};
+use serde::Serialize;
+use types::{Error, Result, api::Items};
+use web::{Caller, Problem, docs::Operation};
+
+use crate::{Routes, State};
+
+/// One difference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Leak {
+    /// `cloud`, `rows`, `claims`, `quota` or `addresses`: the side that has too much or says something else.
+    #[serde(rename = "where")]
+    pub side: String,
+    pub kind: String,
+    pub id: String,
+    pub name: String,
+    pub why: String,
+}
+
+impl Leak {
+    fn new(side: &str, kind: &str, id: impl ToString, name: &str, why: impl Into<String>) -> Self {
+        Self { side: side.to_owned(), kind: kind.to_owned(), id: id.to_string(), name: name.to_owned(), why: why.into() }
+    }
+}
+
+pub fn routes() -> Routes {
+    use utoipa::openapi::HttpMethod;
+    let about = "Every difference between the tables and what exists on hosts and clouds. What a task holds is left out.";
+    let operation = Operation::new(HttpMethod::Get, "/leaks", "leak_list", "operations", about).lists::<Leak>();
+    (Router::new().route("/leaks", get(list)), vec![operation])
+}
+
+async fn list(Get(state): Get<State>, Caller(cx): Caller) -> Result<Json<Items<Leak>>, Problem> {
+    if cx.reach("host", "list") != auth::Reach::Everything {
+        return Err(Error::denied("only an administrator compares the tables with the clouds").into());
+    }
+    let mut items = rows::addresses(&state.store).await?;
+    items.extend(rows::quota(&state.store).await?);
+    items.extend(rows::claims(&state, cx.request_id()).await?);
+    items.extend(clouds::compare(&state, &cx).await?);
+    Ok(Json(Items { items, next: None }))
+}

@@ -1,0 +1,4 @@
+//! Regions and zones: where hosts are.
+
+pub mod region;
+pub mod zone;
