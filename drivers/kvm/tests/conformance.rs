@@ -4,6 +4,8 @@
 
 mod lab;
 mod life;
+mod refuse;
+mod storm;
 mod trust;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -84,7 +84,7 @@ pub fn choose(wish: Wish, scratch: &Path) -> Choice {
     if let Err(error) = fs::OpenOptions::new().read(true).write(true).open("/dev/kvm") {
         return choice(Accel::Qemu, &format!("/dev/kvm cannot be used: {error}"));
     }
-    match probe("kvm", scratch) {
+    match probe("kvm", scratch, DEADLINE) {
         Ok(()) => choice(Accel::Kvm, "a guest was started with it and ran"),
         Err(why) => choice(Accel::Qemu, &why),
     }
@@ -94,9 +94,33 @@ pub fn choose(wish: Wish, scratch: &Path) -> Choice {
 const DEADLINE: Duration = Duration::from_secs(3);
 
 /// Starts a guest that counts to 2^24 and then writes `K` to its serial port.
-fn probe(accel: &str, scratch: &Path) -> Result<(), String> {
+fn probe(accel: &str, scratch: &Path, limit: Duration) -> Result<(), String> {
     let disk = scratch.join("probe.part");
     fs::write(&disk, boot_sector()).map_err(|e| format!("the probe guest's disk cannot be written: {e}"))?;
+    let mut child = guest(accel, &disk)
+        .spawn()
+        .map_err(|e| format!("qemu cannot be started: {e}"))?;
+    let (tell, told) = mpsc::channel();
+    let out = child.stdout.take();
+    thread::spawn(move || {
+        let spoke = out.into_iter().flat_map(Read::bytes).flatten().any(|byte| byte == b'K');
+        // Nobody listens any more after the deadline.
+        tell.send(spoke).unwrap_or_default();
+    });
+    let spoke = told.recv_timeout(limit).unwrap_or(false);
+    process::wait(&mut child, Duration::ZERO);
+    drop(store::remove(&disk));
+    match spoke {
+        true => Ok(()),
+        false => Err(format!(
+            "a guest started with {accel} did not run within {} seconds",
+            limit.as_secs()
+        )),
+    }
+}
+
+/// A machine with a floppy and a serial port.
+fn guest(accel: &str, disk: &Path) -> Command {
     let mut command = Command::new(format!("qemu-system-{}", std::env::consts::ARCH));
     command
         .args([
@@ -117,24 +141,7 @@ fn probe(accel: &str, scratch: &Path) -> Result<(), String> {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null());
-    let mut child = command.spawn().map_err(|e| format!("qemu cannot be started: {e}"))?;
-    let (tell, told) = mpsc::channel();
-    let out = child.stdout.take();
-    thread::spawn(move || {
-        let spoke = out.into_iter().flat_map(Read::bytes).flatten().any(|byte| byte == b'K');
-        // Nobody listens any more after the deadline.
-        tell.send(spoke).unwrap_or_default();
-    });
-    let spoke = told.recv_timeout(DEADLINE).unwrap_or(false);
-    process::wait(&mut child, Duration::ZERO);
-    drop(store::remove(&disk));
-    match spoke {
-        true => Ok(()),
-        false => Err(format!(
-            "a guest started with {accel} did not run within {} seconds",
-            DEADLINE.as_secs()
-        )),
-    }
+    command
 }
 
 /// 16-bit code: `mov ecx, 1<<24; l: dec ecx; jnz l; mov dx, 0x3f8; mov al, 'K'; out dx, al; h: hlt; jmp h`,
@@ -156,8 +163,9 @@ mod tests {
     #[test]
     fn the_probe_guest_speaks_under_emulation() {
         let scratch = tempfile::tempdir().unwrap();
-        probe("tcg", scratch.path()).expect("install qemu-system-x86 (apt-get install qemu-system-x86)");
-        assert!(probe("no-such-accelerator", scratch.path()).is_err());
+        probe("tcg", scratch.path(), Duration::from_secs(60))
+            .expect("install qemu-system-x86 (apt-get install qemu-system-x86)");
+        assert!(probe("no-such-accelerator", scratch.path(), Duration::from_secs(60)).is_err());
     }
 
     #[test]

@@ -66,16 +66,7 @@ pub async fn membership(store: &Store, options: &Options) -> Result<(Membership,
         .local_addr()
         .map_err(|e| Error::broken("the agent does not know its own address").because(e))?;
     let name = options.name.clone().unwrap_or_else(host_name);
-    let url = match &options.advertise {
-        Some(address) if address.contains("://") => address.clone(),
-        Some(address) => format!("https://{address}:{}", listen.port()),
-        None if listen.ip().is_unspecified() => {
-            return Err(Error::invalid(
-                "say with --advertise by which address the controller reaches this host",
-            ));
-        }
-        None => format!("https://{listen}"),
-    };
+    let url = url(options, listen)?;
     let response = join(options, &key, &name, &url).await?;
     check_authority(&options.token, &response.authority)?;
     let membership = Membership {
@@ -89,6 +80,18 @@ pub async fn membership(store: &Store, options: &Options) -> Result<(Membership,
     };
     store::write_json(&store.file("agent.json"), &membership)?;
     Ok((membership, listener))
+}
+
+/// Where the controller reaches us.
+fn url(options: &Options, listen: SocketAddr) -> Result<String> {
+    match &options.advertise {
+        Some(address) if address.contains("://") => Ok(address.clone()),
+        Some(address) => Ok(format!("https://{address}:{}", listen.port())),
+        None if listen.ip().is_unspecified() => Err(Error::invalid(
+            "say with --advertise by which address the controller reaches this host",
+        )),
+        None => Ok(format!("https://{listen}")),
+    }
 }
 
 /// Asked for until the controller answers; a refusal is final.

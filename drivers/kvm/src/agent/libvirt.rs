@@ -31,7 +31,8 @@ impl Libvirt {
     pub fn connect(&self) -> Result<Connect> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed) % CONNECTIONS;
         let mut open = self.open[turn].lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(connection) = open.as_ref().filter(|c| c.is_alive().unwrap_or(false)) {
+        // A connection learns that libvirtd is gone when it is used, so it is used for something small.
+        if let Some(connection) = open.as_ref().filter(|c| c.lib_version().is_ok()) {
             return Ok(connection.clone());
         }
         let connection = Connect::open(Some(&self.uri)).map_err(|e| {

@@ -78,6 +78,14 @@ impl Lab {
         }
     }
 
+    /// Ends libvirtd by force and starts it again; guests do not notice.
+    pub fn restart_libvirtd(&self) {
+        let pid = std::fs::read_to_string(self.dir.path().join("libvirt/run/libvirtd.pid")).unwrap();
+        let killed = Command::new("kill").args(["-9", pid.trim()]).status().unwrap();
+        assert!(killed.success());
+        tool(&["libvirt", "start", &state(self.dir.path()), "--isolated"]);
+    }
+
     pub fn site(&self) -> Site {
         self.controller.site(self.controller.hosts())
     }

@@ -1,4 +1,4 @@
-//! A server from its first disk to its last trace, with a guest that boots; and the same with an agent that dies.
+//! A server from its first disk to its last trace, with a guest that boots.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use types::{Size, states::Power};
 
 use crate::lab::{Lab, call, done, token, until};
 
-const MAC: &str = "52:54:00:0a:0b:0c";
+pub const MAC: &str = "52:54:00:0a:0b:0c";
 
-fn volume(lab: &Lab, name: &str, image: Option<&ExternalRef>) -> VolumeSpec {
+pub fn volume(lab: &Lab, name: &str, image: Option<&ExternalRef>) -> VolumeSpec {
     VolumeSpec {
         name: name.to_owned(),
         place: lab.place(),
@@ -22,7 +22,7 @@ fn volume(lab: &Lab, name: &str, image: Option<&ExternalRef>) -> VolumeSpec {
     }
 }
 
-fn machine(lab: &Lab, name: &str, disk: &ExternalRef, nics: Vec<Nic>) -> MachineSpec {
+pub fn machine(lab: &Lab, name: &str, disk: &ExternalRef, nics: Vec<Nic>) -> MachineSpec {
     MachineSpec {
         name: name.to_owned(),
         place: lab.place(),
@@ -42,7 +42,7 @@ fn machine(lab: &Lab, name: &str, disk: &ExternalRef, nics: Vec<Nic>) -> Machine
     }
 }
 
-async fn network(lab: &Lab) -> (ExternalRef, Lease) {
+pub async fn network(lab: &Lab) -> (ExternalRef, Lease) {
     let spec = NetworkSpec {
         name: "front".to_owned(),
         cidr: "10.77.0.0/24".to_owned(),
@@ -91,6 +91,7 @@ async fn a_server_lives_and_leaves_nothing_behind() {
     let (disk, server) = boots(&lab, &net, &image).await;
     disks_come_and_go_while_it_runs(&lab, &server).await;
     it_survives_the_agent(&mut lab, &server).await;
+    it_survives_libvirtd(&lab, &server).await;
     it_stops_when_asked(&lab, &server).await;
     it_goes_back_in_time(&lab, &server, &disk).await;
     what_happens_behind_our_back_is_told(&lab, &server).await;
@@ -166,6 +167,16 @@ async fn it_survives_the_agent(lab: &mut Lab, server: &ExternalRef) {
     becomes(lab, server, Power::On).await;
 }
 
+async fn it_survives_libvirtd(lab: &Lab, server: &ExternalRef) {
+    let before = lab.virsh(&["list", "--id"]);
+    lab.restart_libvirtd();
+    for _ in 0..8 {
+        let seen = lab.cloud.compute().unwrap().get(&call(), server).await.unwrap();
+        assert_eq!(seen.power, Power::On, "no connection is left that has not noticed");
+    }
+    assert_eq!(lab.virsh(&["list", "--id"]), before);
+}
+
 async fn it_stops_when_asked(lab: &Lab, server: &ExternalRef) {
     done(
         lab.cloud
@@ -211,88 +222,4 @@ async fn what_happens_behind_our_back_is_told(lab: &Lab, server: &ExternalRef) {
     let told = changes.next(&call(), &lab.host(), Some(feed.cursor)).await.unwrap();
     assert_eq!(told.machines, [(server.clone(), Power::Off)]);
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
-}
-
-/// Killed at many moments of its work and asked again with the same tokens, the agent makes one of each.
-#[tokio::test(flavor = "multi_thread")]
-async fn an_agent_that_is_killed_makes_nothing_twice() {
-    let mut lab = Lab::open().await;
-    let (net, _) = network(&lab).await;
-    for pause in [0, 5, 10, 20, 40, 80, 160] {
-        let work = async {
-            let (disks, compute) = (lab.cloud.disks().unwrap(), lab.cloud.compute().unwrap());
-            let (name, disk) = (format!("web-{pause}"), format!("disk-{pause}"));
-            let disk = done(
-                disks
-                    .create(&call(), &volume(&lab, "root", None), &token(&disk))
-                    .await?,
-            );
-            let nic = Nic {
-                network: net.clone(),
-                mac: MAC.to_owned(),
-                address: None,
-            };
-            let spec = machine(&lab, &name, &disk, vec![nic]);
-            let server = done(compute.create(&call(), &spec, &token(&name)).await?);
-            compute.start(&call(), &server).await
-        };
-        // Whatever came of it is asked for again below.
-        drop(tokio::time::timeout(Duration::from_millis(pause), work).await);
-        lab.kill_agent();
-        lab.start_agent().await;
-        let (disks, compute) = (lab.cloud.disks().unwrap(), lab.cloud.compute().unwrap());
-        let (name, disk) = (format!("web-{pause}"), format!("disk-{pause}"));
-        let disk = done(
-            disks
-                .create(&call(), &volume(&lab, "root", None), &token(&disk))
-                .await
-                .unwrap(),
-        );
-        let spec = machine(&lab, &name, &disk, Vec::new());
-        let server = done(compute.create(&call(), &spec, &token(&name)).await.unwrap());
-        assert_eq!(compute.find(&call(), &token(&name)).await.unwrap().unwrap().id, server);
-        assert_eq!(compute.list(&call(), None).await.unwrap().items.len(), 1);
-        assert_eq!(disks.list(&call(), None).await.unwrap().items.len(), 1);
-        done(compute.delete(&call(), &server).await.unwrap());
-        done(disks.delete(&call(), &disk).await.unwrap());
-    }
-    done(lab.cloud.networks().unwrap().delete(&call(), &net).await.unwrap());
-    lab.assert_empty().await;
-}
-
-/// Many at once, as one command makes them: all run, none twice, and nothing is left when they are deleted.
-#[tokio::test(flavor = "multi_thread")]
-async fn many_are_made_at_once() {
-    const COUNT: usize = 8;
-    let lab = Lab::open().await;
-    let (disks, compute) = (lab.cloud.disks().unwrap(), lab.cloud.compute().unwrap());
-    let images = futures::future::join_all((0..COUNT).map(|_| lab.image())).await;
-    let make = async |n: usize| {
-        let name = format!("many-{n}");
-        let spec = volume(&lab, &name, Some(&images[n]));
-        let disk = done(
-            disks
-                .create(&call(), &spec, &token(&format!("disk-{n}")))
-                .await
-                .unwrap(),
-        );
-        let mut spec = machine(&lab, &name, &disk, Vec::new());
-        spec.shape.memory = Size::mib(64);
-        let server = done(compute.create(&call(), &spec, &token(&name)).await.unwrap());
-        done(compute.start(&call(), &server).await.unwrap());
-        (disk, server)
-    };
-    let made = futures::future::join_all((0..COUNT).map(make)).await;
-    assert_eq!(lab.virsh(&["list", "--name"]).lines().count(), COUNT);
-    assert_eq!(
-        lab.files("images").len(),
-        1,
-        "the image was uploaded {COUNT} times and kept once"
-    );
-    for (disk, server) in &made {
-        done(compute.delete(&call(), server).await.unwrap());
-        done(disks.delete(&call(), disk).await.unwrap());
-    }
-    lab.cloud.images().unwrap().delete(&call(), &images[0]).await.unwrap();
-    lab.assert_empty().await;
 }
