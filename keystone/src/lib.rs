@@ -43,7 +43,7 @@ pub const MIGRATIONS: &[store::Migration] = &[store::Migration {
     sql: include_str!("migrations/0001_identity.sql"),
 }];
 
-/// The whole API; mount it at [`Options::prefix`].
+/// The whole API; mount it at [`Options::prefix`] with `nest_service`, which serves the prefix with and without a slash.
 pub fn app(state: State) -> Router {
     let v3 = Router::new()
         .route("/", get(version::v3))

@@ -174,7 +174,7 @@ pub fn on_project(name: &str) -> Value {
 pub async fn replica(store: &Store) -> (State, Router) {
     let verifier = keystone::verifier(store).await.unwrap();
     let state = State::new(store.clone(), verifier, Options::default()).unwrap();
-    let app = Router::new().nest("/identity", keystone::app(state.clone()));
+    let app = Router::new().nest_service("/identity", keystone::app(state.clone()));
     (state, app)
 }
 
