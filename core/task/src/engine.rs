@@ -11,7 +11,7 @@ mod finish;
 mod lease;
 mod meter;
 mod probe;
-mod retry;
+pub(crate) mod retry;
 mod undo;
 
 use std::{

@@ -34,7 +34,7 @@ pub mod workflow;
 
 pub use control::{abandon, cancel, retry, wake};
 pub use cx::{StepCx, TaskCx};
-pub use engine::{Engine, Settings};
+pub use engine::{Engine, Extensions, Settings};
 pub use reconcile::{Next, ReconcileCx, Reconciler};
 pub use registry::Registry;
 pub use start::{Target, hold, start};

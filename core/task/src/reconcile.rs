@@ -1,5 +1,7 @@
 //! Loops that keep two truths equal. They take no input; a wake-up is only a hint. One replica at a time runs each.
 
+mod round;
+
 use std::{future::Future, time::Duration};
 
 use auth::Cx;
@@ -7,7 +9,7 @@ use store::Store;
 use tokio_util::sync::CancellationToken;
 use types::Result;
 
-use crate::engine::Extensions;
+use crate::{Settings, engine::Extensions};
 
 /// When to look again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +28,7 @@ pub trait Reconciler: Send + Sync + 'static {
 
     fn every() -> Duration;
 
-    /// One round. It may be dropped at any await and is then run again, here or in another replica.
+    /// One round; an error is tried again with growing waits. It may be dropped at any await and is then run again, here or in another replica.
     fn reconcile(&self, cx: &ReconcileCx) -> impl Future<Output = Result<Next>> + Send;
 }
 
@@ -52,7 +54,22 @@ impl ReconcileCx {
     }
 }
 
-/// Runs `reconciler` until `shutdown`, in whichever replica holds its row.
-pub async fn run<R: Reconciler>(_reconciler: R, _store: Store, _extensions: Extensions, shutdown: CancellationToken) {
-    shutdown.cancelled().await;
+/// Takes part in running `reconciler` until `shutdown`: every replica calls this, and one at a time does the rounds.
+pub async fn run<R: Reconciler>(reconciler: R, store: Store, extensions: Extensions, shutdown: CancellationToken) {
+    run_with(Settings::default(), reconciler, store, extensions, shutdown).await;
+}
+
+/// Like [`run`], with other times: lease, beat, poll and backoff count here.
+pub async fn run_with<R: Reconciler>(
+    settings: Settings,
+    reconciler: R,
+    store: Store,
+    extensions: Extensions,
+    shutdown: CancellationToken,
+) {
+    let rounds = round::Rounds::new(settings, reconciler, store, extensions);
+    tokio::select! {
+        () = shutdown.cancelled() => rounds.let_go().await,
+        () = rounds.run() => {}
+    }
 }

@@ -16,9 +16,10 @@ pub async fn wait(store: &Store, id: TaskId, limit: Duration) -> Result<Task> {
     loop {
         changes.borrow_and_update();
         let row = store.one(task::Entity::find_by_id(id)).await?;
-        let state = row.ok_or_else(|| Error::not_found("task", id))?.state;
-        if state.is_over() || state == Task::NeedsOperator || Instant::now() >= end {
-            return Ok(state);
+        let row = row.ok_or_else(|| Error::not_found("task", id))?;
+        let rests = row.state == Task::NeedsOperator && row.due_at.is_none();
+        if row.state.is_over() || rests || Instant::now() >= end {
+            return Ok(row.state);
         }
         let next = end.min(Instant::now() + Duration::from_secs(1));
         // Timed out or woken: either way, look.

@@ -47,12 +47,12 @@ pub(crate) async fn run<S: Step>(task: &TaskCx, row: step::Model, step: S) -> Re
             if !cx.committed() {
                 done::<S>(task, &row, &output).await;
             }
-            task.shared.at(Point::AfterJournal, row.seq, S::NAME).await;
+            let spoiled = task.shared.at(Point::AfterJournal, row.seq, S::NAME).await;
             task.keep(step::Model {
                 state: TaskStep::Done,
                 ..row
             });
-            Ok(output)
+            spoiled.map_or(Ok(output), Err)
         }
         Err(error) => Err(not_done(task, row, &step, end, error).await),
     }

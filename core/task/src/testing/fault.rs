@@ -28,19 +28,19 @@ pub enum Fault {
     Lose(i64, Point),
     /// Somebody cancels the task while the step runs.
     Cancel(i64),
-    /// The last step fails after its effect, and the process dies at this point of undoing this step.
+    /// The workflow fails after its last step, and the process dies at this point of undoing this step.
     CrashUndoing {
         last: i64,
         step: i64,
         at: Point,
     },
-    /// The last step fails after its effect, and undoing this step fails once.
+    /// The workflow fails after its last step, and undoing this step fails once.
     HiccupUndoing {
         last: i64,
         step: i64,
         at: Point,
     },
-    /// The last step fails after its effect, and undoing this step fails until an operator lets it try again.
+    /// The workflow fails after its last step, and undoing this step fails until an operator lets it try again.
     Stuck {
         last: i64,
         step: i64,
@@ -152,7 +152,7 @@ impl Saboteur {
                 self.fail(step)
             }
             Fault::CrashUndoing { last, .. } | Fault::HiccupUndoing { last, .. } | Fault::Stuck { last, .. }
-                if here(last, Point::AfterEffect) =>
+                if here(last, Point::AfterJournal) =>
             {
                 self.fail(step)
             }

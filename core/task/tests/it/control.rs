@@ -1,0 +1,158 @@
+//! What people do: cancel, ask for a busy resource, repair, give up; and journals that fit the code no more.
+
+use serde_json::json;
+use store::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use task::row::step;
+use types::{Error, Kind, TaskId, states::Task};
+
+use crate::{
+    engine::Running,
+    on_both, toys,
+    world::{World, cx},
+};
+
+async fn at_the_gate(world: &World, interruptible: bool) -> (TaskId, Running) {
+    let task = world.start(&toys::Gated { interruptible }, "t").await.unwrap();
+    let engine = Running::new(world.builder().build());
+    world
+        .cloud
+        .until("the gate", |inner| inner.calls.contains(&"gate".to_owned()))
+        .await;
+    (task, engine)
+}
+
+async fn a_cancel_interrupts_and_undoes(world: World) {
+    let (task, engine) = at_the_gate(&world, true).await;
+    task::cancel(&cx(), &world.store, task).await.unwrap();
+    assert_eq!(world.ended(task).await, Task::Cancelled);
+    engine.stop().await;
+    assert_eq!(world.snapshot(), json!([]));
+    let error = world.row(task).await.error.unwrap().0;
+    assert_eq!(
+        (error.kind, error.message.as_str()),
+        (Kind::Cancelled, "it was cancelled by tester")
+    );
+    let refused = task::cancel(&cx(), &world.store, task).await.unwrap_err();
+    assert_eq!(refused.code, "task_over");
+}
+
+async fn a_step_that_may_not_be_interrupted_ends_first(world: World) {
+    let (task, engine) = at_the_gate(&world, false).await;
+    task::cancel(&cx(), &world.store, task).await.unwrap();
+    assert!(world.row(task).await.cancel_requested);
+    world.cloud.open.send_replace(true);
+    assert_eq!(world.ended(task).await, Task::Cancelled);
+    engine.stop().await;
+    assert_eq!(world.cloud.called("ungate"), 1);
+    assert_eq!(world.cloud.called("make b"), 0);
+}
+
+async fn a_task_that_never_began_is_cancelled(world: World) {
+    let task = world.start(&toys::Build::three(), "t").await.unwrap();
+    task::cancel(&cx(), &world.store, task).await.unwrap();
+    let engine = Running::new(world.builder().build());
+    assert_eq!(world.ended(task).await, Task::Cancelled);
+    engine.stop().await;
+    assert_eq!(world.cloud.look(|inner| inner.calls.len()), 0);
+}
+
+async fn one_task_holds_a_resource(world: World) {
+    let task = world.start(&toys::Build::three(), "t").await.unwrap();
+    let busy = world.start(&toys::Fallback, "t").await.unwrap_err();
+    assert_eq!((busy.kind, busy.code.as_str()), (Kind::Conflict, "busy"));
+    assert_eq!(busy.details["task"], json!(task));
+    let text = format!("thing `name-of-t` is held by {task} (build): wait for it or cancel it");
+    assert_eq!(busy.message, text);
+    let engine = Running::new(world.builder().build());
+    assert_eq!(world.ended(task).await, Task::Succeeded);
+    let next = world.start(&toys::Fallback, "t").await.unwrap();
+    assert_eq!(world.ended(next).await, Task::Succeeded);
+    engine.stop().await;
+}
+
+/// A task whose undo of `b` keeps failing.
+async fn stuck(world: &World) -> (TaskId, Running) {
+    world.cloud.fail("c", Error::invalid("c is wrong"), 1);
+    world.cloud.fail("unmake b", Error::denied("b is protected"), 3);
+    let task = world.start(&toys::Build::three(), "t").await.unwrap();
+    let engine = Running::new(world.builder().build());
+    assert_eq!(world.ended(task).await, Task::NeedsOperator);
+    let view = task::view(world.row(task).await, world.steps(task).await);
+    assert_eq!(
+        view.error.unwrap().chain(),
+        "step make could not be undone in 3 attempts: b is protected"
+    );
+    assert!(
+        world.start(&toys::Fallback, "t").await.is_err(),
+        "the resource is still held"
+    );
+    (task, engine)
+}
+
+async fn an_operator_lets_it_try_again(world: World) {
+    let (task, engine) = stuck(&world).await;
+    task::retry(&cx(), &world.store, task, "unprotected b").await.unwrap();
+    assert_eq!(world.ended(task).await, Task::Failed);
+    engine.stop().await;
+    assert_eq!(world.snapshot(), json!([]));
+    assert_eq!(world.row(task).await.error.unwrap().message, "c is wrong");
+}
+
+async fn an_operator_gives_it_up(world: World) {
+    let (task, engine) = stuck(&world).await;
+    task::abandon(&cx(), &world.store, task, "b stays").await.unwrap();
+    assert_eq!(world.ended(task).await, Task::Failed);
+    assert_eq!(world.snapshot(), json!(["a", "b"]));
+    assert!(world.events(task).await.contains(&"task.abandoned".to_owned()));
+    let next = world.start(&toys::Fallback, "t").await.unwrap();
+    assert_eq!(world.ended(next).await, Task::Succeeded);
+    engine.stop().await;
+}
+
+/// The journal says something else than the code would.
+async fn misfit(world: World, column: step::Column, value: &str, reason: &str) {
+    let (task, engine) = at_the_gate(&world, true).await;
+    engine.kill().await;
+    let tx = world.store.begin().await.unwrap();
+    let update = step::Entity::update_many()
+        .col_expr(column, Expr::value(value))
+        .filter(step::Column::TaskId.eq(task))
+        .filter(step::Column::Seq.eq(0));
+    assert_eq!(tx.update(update).await.unwrap(), 1);
+    tx.commit().await.unwrap();
+    let engine = Running::new(world.builder().build());
+    assert_eq!(world.ended(task).await, Task::NeedsOperator);
+    engine.stop().await;
+    let error = world.row(task).await.stuck.unwrap().0;
+    assert_eq!(
+        (error.code.as_str(), error.message.as_str()),
+        ("journal_misfit", reason)
+    );
+}
+
+async fn a_renamed_step_needs_an_operator(world: World) {
+    let reason = "step 0 is create in the journal and make in this version";
+    misfit(world, step::Column::Name, "create", reason).await;
+}
+
+async fn changed_parameters_need_an_operator(world: World) {
+    let reason = "step 0 (make) was written with other parameters than this version gives it";
+    misfit(world, step::Column::Params, r#"{"name":"z"}"#, reason).await;
+}
+
+async fn a_changed_output_needs_an_operator(world: World) {
+    let reason = "the journal's `make` has another shape than this version knows";
+    misfit(world, step::Column::Output, r#"{"id":1}"#, reason).await;
+}
+
+on_both! {
+    a_cancel_interrupts_and_undoes
+    a_step_that_may_not_be_interrupted_ends_first
+    a_task_that_never_began_is_cancelled
+    one_task_holds_a_resource
+    an_operator_lets_it_try_again
+    an_operator_gives_it_up
+    a_renamed_step_needs_an_operator
+    changed_parameters_need_an_operator
+    a_changed_output_needs_an_operator
+}
