@@ -39,10 +39,10 @@ impl Model {
     }
 }
 
-/// The object's name. It has the row's own id, so that a content that comes back while its old object is being
-/// removed is never caught by that removal.
+/// The object's name, short enough for every store. It has the row's own id, so that a content that comes back while
+/// its old object is being removed is never caught by that removal.
 fn key(digest: &str, id: &str) -> String {
-    format!("{}/{}/{digest}.{id}", &digest[..2], &digest[2..4])
+    format!("{}/{}.{id}", &digest[..2], &digest[..32])
 }
 
 /// A new row for content about to be stored for this image.

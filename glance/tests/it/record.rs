@@ -276,7 +276,7 @@ async fn closed_content_is_not_given_out() {
 #[tokio::test]
 async fn the_service_describes_itself() {
     let world = World::new().await;
-    let reply = world.get("", "/").await;
+    let reply = world.get("", "").await;
     assert_eq!(reply.status, 300);
     let versions = reply.json();
     assert_eq!(versions["versions"][0]["status"], "CURRENT");
