@@ -1,7 +1,7 @@
 //! What a region needs before it can serve, and the work it does in the background.
 
 use store::{Store, sea_orm::{ActiveValue::Set, EntityTrait}};
-use task::{Engine, Registry};
+use task::{Engine, Extensions, Registry, reconcile};
 use tokio_util::sync::CancellationToken;
 use types::{RegionId, Result, Timestamp, ZoneId};
 
@@ -57,7 +57,8 @@ pub fn workflows() -> Registry {
 /// Runs tasks and reconcilers until `shutdown`; returns when what was running has ended or was handed over.
 pub async fn work(state: State, replica: &str, shutdown: CancellationToken) {
     let engine = Engine::builder(state.store.clone(), workflows()).extension(state.clone()).owner(replica).build();
-    let facts = engine.reconcile(host::facts::Facts, shutdown.clone());
-    let observe = engine.reconcile(observe::Observe, shutdown.clone());
+    let shared = Extensions::default().add(state.clone());
+    let facts = reconcile::run(host::facts::Facts, state.store.clone(), shared.clone(), shutdown.clone());
+    let observe = reconcile::run(observe::Observe, state.store.clone(), shared, shutdown.clone());
     tokio::join!(engine.run(shutdown), facts, observe);
 }

@@ -31,22 +31,33 @@ async fn one(state: &State, cx: &Cx, account: &account::Model) -> Result<Vec<Lea
     Ok(leaks)
 }
 
+/// What a cloud has, and what of it could not be looked at.
+#[derive(Default)]
+struct Real {
+    items: HashMap<ExternalRef, String>,
+    unseen: Vec<(String, String)>,
+}
+
 /// Both directions of one kind: what exists and is not known, what is known and does not exist.
-fn differ(kind: &str, mut real: HashMap<ExternalRef, String>, known: Vec<(ExternalRef, String)>) -> Vec<Leak> {
+fn differ(kind: &str, mut real: Real, known: Vec<(ExternalRef, String)>) -> Vec<Leak> {
     let mut leaks = Vec::new();
+    for (item, reason) in &real.unseen {
+        leaks.push(Leak::new("cloud", kind, item, item, format!("it cannot be compared: {reason}")));
+    }
     for (id, name) in known {
-        if real.remove(&id).is_none() {
+        // Where something could not be looked at, absence proves nothing.
+        if real.items.remove(&id).is_none() && real.unseen.is_empty() {
             leaks.push(Leak::new("rows", kind, &id, &name, "the tables know it, and the cloud does not have it"));
         }
     }
-    leaks.extend(real.into_iter().map(|(id, name)| Leak::new("cloud", kind, &id, &name, "it exists, and no row knows it")));
+    leaks.extend(real.items.into_iter().map(|(id, name)| Leak::new("cloud", kind, &id, &name, "it exists, and no row knows it")));
     leaks
 }
 
 /// What a task is working on is neither here nor there: whatever changed between two looks is left out.
 async fn machines(state: &State, call: &Call, cloud: &dyn Cloud, account: AccountId) -> Result<Vec<Leak>> {
     let Some(compute) = cloud.compute() else { return Ok(vec![]) };
-    let real = gather(async |from| compute.list(call, from).await, |machine| machine.token.is_some().then_some((machine.id, machine.name))).await?;
+    let mut real = gather(async |from| compute.list(call, from).await, |machine| machine.token.is_some().then_some((machine.id, machine.name))).await?;
     let rows = server::Entity::find().filter(server::Column::AccountId.eq(account)).filter(server::Column::State.ne(states::Server::Deleted));
     let rows = state.store.all(rows).await?;
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
@@ -54,18 +65,18 @@ async fn machines(state: &State, call: &Call, cloud: &dyn Cloud, account: Accoun
     let (busy, rest): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| held.contains_key(&row.id.to_string()));
     // Machines are named by server id, so one that a task is making is recognised before its reference is written.
     let busy: HashSet<_> = busy.into_iter().map(|row| row.id.to_string()).collect();
-    let real = real.into_iter().filter(|(_, name)| !busy.contains(name)).collect();
+    real.items.retain(|_, name| !busy.contains(name));
     Ok(differ("server", real, rest.into_iter().filter_map(|row| Some((row.external_id?, row.name))).collect()))
 }
 
 async fn volumes(state: &State, call: &Call, cloud: &dyn Cloud, account: AccountId) -> Result<Vec<Leak>> {
     let Some(disks) = cloud.disks() else { return Ok(vec![]) };
-    let real = gather(async |from| disks.list(call, from).await, |volume| volume.token.is_some().then_some((volume.id, volume.name))).await?;
+    let mut real = gather(async |from| disks.list(call, from).await, |volume| volume.token.is_some().then_some((volume.id, volume.name))).await?;
     let rows = disk::Entity::find().filter(disk::Column::AccountId.eq(account)).filter(disk::Column::State.ne(states::Disk::Deleted));
     let rows = state.store.all(rows).await?;
     let (busy, rest): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.state.is_transitional());
     let busy: HashSet<_> = busy.into_iter().map(|row| row.id.to_string()).collect();
-    let real = real.into_iter().filter(|(_, name)| !busy.contains(name)).collect();
+    real.items.retain(|_, name| !busy.contains(name));
     Ok(differ("disk", real, rest.into_iter().filter_map(|row| Some((row.external_id?, row.name))).collect()))
 }
 
@@ -93,15 +104,16 @@ async fn networks(state: &State, call: &Call, cloud: &dyn Cloud, account: Accoun
     Ok(leaks)
 }
 
-/// All pages of a list, each item as id and name; `None` skips what is not ours.
+/// All pages of a list, each item as id and name; `pick` leaves out what is not ours.
 async fn gather<T>(
     list: impl AsyncFn(Option<Cursor>) -> Result<Page<T>>,
     mut pick: impl FnMut(T) -> Option<(ExternalRef, String)>,
-) -> Result<HashMap<ExternalRef, String>> {
-    let (mut found, mut from) = (HashMap::new(), None);
+) -> Result<Real> {
+    let (mut found, mut from) = (Real::default(), None);
     loop {
         let page = list(from).await?;
-        found.extend(page.items.into_iter().filter_map(&mut pick));
+        found.items.extend(page.items.into_iter().filter_map(&mut pick));
+        found.unseen.extend(page.skipped.into_iter().map(|skipped| (skipped.item, skipped.reason)));
         from = page.next;
         if from.is_none() {
             return Ok(found);

@@ -63,8 +63,7 @@ impl Model {
 
     /// A certificate for an agent's own key, naming its host and nothing the agent asked for.
     pub fn issue_agent(&self, csr: &str, host: HostId) -> Result<String> {
-        let mut request = CertificateSigningRequestParams::from_pem(csr)
-            .map_err(|e| Error::invalid("the certificate request cannot be read").code("bad_csr").because(e))?;
+        let mut request = read(csr)?;
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, host.to_string());
         params.subject_alt_names = vec![SanType::DnsName(host.to_string().try_into().map_err(crypto)?)];
@@ -92,6 +91,19 @@ impl Model {
             .map_err(|e| Error::broken("our authority's certificate is damaged").because(e))?;
         Ok(hex::encode(Sha256::digest(der)))
     }
+}
+
+/// What identifies the key of a certificate request.
+pub fn key_digest(csr: &str) -> Result<String> {
+    use rcgen::PublicKeyData;
+    use sha2::{Digest, Sha256};
+    let request = read(csr)?;
+    Ok(hex::encode(Sha256::digest(request.public_key.der_bytes())))
+}
+
+fn read(csr: &str) -> Result<CertificateSigningRequestParams> {
+    CertificateSigningRequestParams::from_pem(csr)
+        .map_err(|e| Error::invalid("the certificate request cannot be read").code("bad_csr").because(e))
 }
 
 fn crypto(error: rcgen::Error) -> Error {

@@ -21,6 +21,7 @@ pub struct Model {
     pub zone_id: ZoneId,
     pub expires_at: Timestamp,
     pub used_by: Option<HostId>,
+    pub used_key: Option<String>,
     pub created_at: Timestamp,
 }
 
@@ -73,6 +74,7 @@ async fn create(
         zone_id: Set(zone),
         expires_at: Set(expires_at),
         used_by: Set(None),
+        used_key: Set(None),
         created_at: Set(Timestamp::now()),
     })
     .await?;
@@ -90,12 +92,21 @@ fn digest(secret: &str) -> String {
 async fn join(Get(state): Get<State>, Input(input): Input<api::Join>) -> Result<Json<api::Joined>, Problem> {
     check(&input)?;
     let authority = authority::load(&state.store).await?;
+    let key = authority::key_digest(&input.csr)?;
     let mut tx = state.store.begin().await?;
-    let token = spend(&tx, &input.token).await?;
+    let token = spend(&tx, &input.token, &key).await?;
+    if let Some(host) = token.used_by {
+        // The answer to this very agent was lost on its way.
+        let certificate = authority.issue_agent(&input.csr, host)?;
+        return Ok(Json(api::Joined { host, certificate, authority: authority.certificate }));
+    }
     let account = private_account(&mut tx, &token).await?;
     let id = HostId::new();
     let certificate = authority.issue_agent(&input.csr, id)?;
-    let used = Entity::update_many().col_expr(Column::UsedBy, Expr::value(id)).filter(Column::Id.eq(token.id));
+    let used = Entity::update_many()
+        .col_expr(Column::UsedBy, Expr::value(id))
+        .col_expr(Column::UsedKey, Expr::value(key))
+        .filter(Column::Id.eq(token.id));
     tx.update(used).await?;
     let row = tx.insert(new_host(id, &account, &input)).await?;
     let cx = Cx::service("agent", "req-join");
@@ -116,12 +127,13 @@ fn check(input: &api::Join) -> Result<()> {
     Ok(())
 }
 
-/// The token's row, if it may still be used. All refusals look the same.
-async fn spend(tx: &Tx, token: &str) -> Result<Model> {
+/// The token's row, if it may still be used, or was used by the holder of this key. All refusals look the same.
+async fn spend(tx: &Tx, token: &str, key: &str) -> Result<Model> {
     let refused = || Error::new(Kind::Unauthenticated, "this join token is unknown, used or expired: ask for a new one").code("bad_join_token");
     let secret = token.split('.').next().unwrap_or_default();
     let row = tx.lock(Entity::find().filter(Column::Digest.eq(digest(secret)))).await?.ok_or_else(refused)?;
-    if row.used_by.is_some() || row.expires_at < Timestamp::now() {
+    let spent = row.used_by.is_some() && row.used_key.as_deref() != Some(key);
+    if spent || row.expires_at < Timestamp::now() {
         return Err(refused());
     }
     Ok(row)

@@ -84,6 +84,8 @@ CREATE TABLE join_token (
   zone_id    TEXT NOT NULL REFERENCES zone (id),
   expires_at BIGINT NOT NULL,
   used_by    TEXT,
+  -- SHA-256 of the key it was spent for: the same agent may ask again when the answer was lost.
+  used_key   TEXT,
   created_at BIGINT NOT NULL
 );
 
