@@ -99,16 +99,31 @@ impl Resource<State> for Entity {
 
 pub fn routes() -> (Router<State>, Vec<Operation>) {
     let operation = |method, path, id, about| Operation::new(method, path, id, "claim", about);
-    let ask = operation(HttpMethod::Post, "/claims", "claim_ask", "Claims capacity, all or none.")
-        .takes::<ask::Ask>()
-        .answers::<answer::Claims>("200", "where each consumer goes");
-    let release = operation(HttpMethod::Delete, "/claims", "claim_release", "Gives capacity back, once.")
-        .query("consumer", "whose claims")
-        .query("token", "or of which ask")
-        .empty("204", "nothing is claimed any more");
-    let resize = operation(HttpMethod::Post, "/claims/resize", "claim_resize", "Changes a claim in place.")
-        .takes::<resize::Resize>()
-        .answers::<resize::Resized>("200", "the consumer's claims now");
+    let ask = operation(
+        HttpMethod::Post,
+        "/claims",
+        "claim_ask",
+        "Claims capacity, all or none.",
+    )
+    .takes::<ask::Ask>()
+    .answers::<answer::Claims>("200", "where each consumer goes");
+    let release = operation(
+        HttpMethod::Delete,
+        "/claims",
+        "claim_release",
+        "Gives capacity back, once.",
+    )
+    .query("consumer", "whose claims")
+    .query("token", "or of which ask")
+    .empty("204", "nothing is claimed any more");
+    let resize = operation(
+        HttpMethod::Post,
+        "/claims/resize",
+        "claim_resize",
+        "Changes a claim in place.",
+    )
+    .takes::<resize::Resize>()
+    .answers::<resize::Resized>("200", "the consumer's claims now");
     let about = "Compares claims with what hosts and storages have in use.";
     let check = operation(HttpMethod::Get, "/claims/check", "claim_check", about).lists::<check::Difference>();
     let about = "Sets what is in use to the sum of the claims.";

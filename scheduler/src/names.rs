@@ -31,7 +31,10 @@ impl Names {
     }
 
     pub fn put_into(&self, mut explanation: Explanation) -> Explanation {
-        let nearest = explanation.removed.iter_mut().filter_map(|removed| removed.nearest.as_mut());
+        let nearest = explanation
+            .removed
+            .iter_mut()
+            .filter_map(|removed| removed.nearest.as_mut());
         for miss in nearest.chain(&mut explanation.nearest) {
             for lack in &mut miss.lacks {
                 self.put_into_text(&mut lack.needs);
@@ -66,4 +69,3 @@ pub fn sentence(explanation: &Explanation) -> String {
         _ => explanation.to_string(),
     }
 }
-

@@ -64,7 +64,9 @@ impl Placed {
         let known = snapshot.host(host).ok_or_else(|| Error::not_found("host", host))?;
         let storages = storages.into_iter().map(|id| Storage {
             storage: id,
-            name: snapshot.storage(id).map_or_else(|| id.to_string(), |known| known.name.clone()),
+            name: snapshot
+                .storage(id)
+                .map_or_else(|| id.to_string(), |known| known.name.clone()),
         });
         Ok(Self {
             consumer: consumer.consumer.clone(),
@@ -80,7 +82,9 @@ impl Placed {
 
 /// Makes sure that the snapshot knows the hosts of these rows.
 pub async fn learn<'a>(inventory: &mut Inventory, rows: impl Iterator<Item = &'a Model>) -> Result<()> {
-    let ids = rows.map(|row| row.host_id.parse()).collect::<Result<BTreeSet<HostId>>>()?;
+    let ids = rows
+        .map(|row| row.host_id.parse())
+        .collect::<Result<BTreeSet<HostId>>>()?;
     if ids.iter().any(|id| inventory.snapshot().host(*id).is_none()) {
         inventory.reread(&ids).await?;
     }
@@ -88,7 +92,9 @@ pub async fn learn<'a>(inventory: &mut Inventory, rows: impl Iterator<Item = &'a
 }
 
 fn host_of(rows: &[Model]) -> Result<HostId> {
-    let first = rows.first().ok_or_else(|| Error::broken("a known token has no claims"))?;
+    let first = rows
+        .first()
+        .ok_or_else(|| Error::broken("a known token has no claims"))?;
     first.host_id.parse()
 }
 
@@ -96,7 +102,10 @@ fn why(placement: &Placement) -> String {
     if placement.why.is_empty() {
         return "it fits".to_owned();
     }
-    let terms = placement.why.iter().map(|Points { term, points }| format!("{} {points:+}", word(*term)));
+    let terms = placement
+        .why
+        .iter()
+        .map(|Points { term, points }| format!("{} {points:+}", word(*term)));
     terms.collect::<Vec<_>>().join(", ")
 }
 

@@ -94,7 +94,9 @@ async fn settle(state: &State, ask: Ask) -> Result<Claims> {
             }
             return Ok(claims);
         }
-        inventory.reread(&placements.iter().map(|placement| placement.host).collect()).await?;
+        inventory
+            .reread(&placements.iter().map(|placement| placement.host).collect())
+            .await?;
     }
     Err(Error::unavailable("other schedulers were faster each time: try again").code("placement_contended"))
 }
@@ -124,7 +126,9 @@ async fn place(
 /// The claims there are already, by token.
 async fn known(store: &Store, consumers: &[Consumer]) -> Result<BTreeMap<String, Vec<Model>>> {
     let tokens = consumers.iter().map(|consumer| consumer.token.as_str());
-    let select = Entity::find().filter(Column::Token.is_in(tokens)).order_by_asc(Column::Slot);
+    let select = Entity::find()
+        .filter(Column::Token.is_in(tokens))
+        .order_by_asc(Column::Slot);
     let mut known: BTreeMap<String, Vec<Model>> = BTreeMap::new();
     for row in store.all(select).await? {
         known.entry(row.token.clone()).or_default().push(row);
@@ -132,7 +136,10 @@ async fn known(store: &Store, consumers: &[Consumer]) -> Result<BTreeMap<String,
     for consumer in consumers {
         let first = known.get(&consumer.token).and_then(|rows| rows.first());
         if let Some(other) = first.filter(|row| row.slot == 0 && row.consumer != consumer.consumer) {
-            let text = format!("this token has claimed for {}, not for {}", other.consumer, consumer.consumer);
+            let text = format!(
+                "this token has claimed for {}, not for {}",
+                other.consumer, consumer.consumer
+            );
             return Err(Error::conflict(text).code("token_reused"));
         }
     }
@@ -183,7 +190,9 @@ fn check(ask: &Ask) -> Result<()> {
     }
     let tokens: BTreeSet<&str> = consumers.iter().map(|consumer| consumer.token.as_str()).collect();
     if tokens.len() != consumers.len() || !tokens.iter().all(|token| (1..=200).contains(&token.len())) {
-        return Err(Error::invalid("each consumer needs a token of its own, of 1 to 200 characters"));
+        return Err(Error::invalid(
+            "each consumer needs a token of its own, of 1 to 200 characters",
+        ));
     }
     for consumer in consumers {
         if !consumer.disks.is_empty() && consumer.disks.len() != request.disks.len() {
@@ -192,7 +201,9 @@ fn check(ask: &Ask) -> Result<()> {
         }
         let mut named = std::iter::once(&consumer.consumer).chain(&consumer.disks);
         if let Some(odd) = named.find(|name| !is_consumer(name)) {
-            return Err(Error::invalid(format!("`{odd}` is not a consumer: write for example server/<id>")));
+            return Err(Error::invalid(format!(
+                "`{odd}` is not a consumer: write for example server/<id>"
+            )));
         }
     }
     Ok(())
@@ -200,6 +211,10 @@ fn check(ask: &Ask) -> Result<()> {
 
 /// `noun/id`.
 fn is_consumer(name: &str) -> bool {
-    let is_word = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-    name.len() <= 200 && name.split_once('/').is_some_and(|(noun, id)| is_word(noun) && is_word(id))
+    let is_word =
+        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    name.len() <= 200
+        && name
+            .split_once('/')
+            .is_some_and(|(noun, id)| is_word(noun) && is_word(id))
 }

@@ -95,16 +95,18 @@ async fn differences(store: &Store) -> Result<Vec<Difference>> {
     let hosts = store.rows(hosts.into_model::<Sums>()).await?;
     let storages = store.rows(storages.into_model::<Sum>()).await?;
     let hosts = hosts.into_iter().flat_map(|row| {
-        [("vcpus_used", row.vcpus_used, row.vcpus), ("memory_used", row.memory_used, row.memory)].map(
-            |(column, stored, summed)| Difference {
-                host: Some(row.id.clone()),
-                storage: None,
-                name: row.name.clone(),
-                column,
-                stored,
-                summed,
-            },
-        )
+        [
+            ("vcpus_used", row.vcpus_used, row.vcpus),
+            ("memory_used", row.memory_used, row.memory),
+        ]
+        .map(|(column, stored, summed)| Difference {
+            host: Some(row.id.clone()),
+            storage: None,
+            name: row.name.clone(),
+            column,
+            stored,
+            summed,
+        })
     });
     let storages = storages.into_iter().map(|row| Difference {
         host: None,

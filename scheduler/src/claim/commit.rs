@@ -1,13 +1,15 @@
 //! One transaction for all claims of an ask: rows, then hosts, then storages, then the strict rules of groups.
 //! Rows are always locked in this order, so two asks never wait for each other in a circle.
 
+use std::collections::BTreeSet;
+
 use engine::{Placement, Request};
-use sea_orm::{ActiveValue::Set, EntityTrait, IntoActiveModel, QueryTrait};
+use sea_orm::{EntityTrait, IntoActiveModel, QueryTrait};
 use store::{Store, Tx};
 use types::{ClaimId, Result, Size, Timestamp};
 
 use super::{
-    ActiveModel, Entity, Model,
+    Entity, Model,
     ask::Consumer,
     book::{self, Sums},
     group,
@@ -36,8 +38,7 @@ pub async fn commit(
     if !book::take(&tx, &Sums::of(&rows)).await? {
         return Ok(false);
     }
-    let heads: Vec<group::Model> = members;
-    if !group::agrees(&tx, request, &heads).await? {
+    if !group::agrees(&tx, request, &members).await? {
         return Ok(false);
     }
     tx.wake(inventory::CHANNEL);
@@ -47,10 +48,7 @@ pub async fn commit(
 
 async fn insert(tx: &Tx, rows: &[Model]) -> Result<()> {
     for some in rows.chunks(ROWS) {
-        let rows = some.iter().map(|row| ActiveModel {
-            created_at: Set(row.created_at),
-            ..row.clone().into_active_model().reset_all()
-        });
+        let rows = some.iter().cloned().map(IntoActiveModel::into_active_model);
         tx.execute(&Entity::insert_many(rows).into_query()).await?;
     }
     Ok(())
@@ -58,7 +56,7 @@ async fn insert(tx: &Tx, rows: &[Model]) -> Result<()> {
 
 async fn join(tx: &Tx, members: &[group::Model]) -> Result<()> {
     for some in members.chunks(ROWS) {
-        let rows = some.iter().map(|member| member.clone().into_active_model().reset_all());
+        let rows = some.iter().cloned().map(IntoActiveModel::into_active_model);
         tx.execute(&group::Entity::insert_many(rows).into_query()).await?;
     }
     Ok(())
@@ -101,7 +99,7 @@ fn rows(consumers: &[&Consumer], request: &Request, placements: &[Placement]) ->
 }
 
 fn members(rows: &[Model], request: &Request) -> Vec<group::Model> {
-    let names: std::collections::BTreeSet<&String> = request.groups.iter().map(|group| &group.name).collect();
+    let names: BTreeSet<&String> = request.groups.iter().map(|group| &group.name).collect();
     let heads = rows.iter().filter(|row| row.slot == 0);
     let of = |row: &Model| {
         let (claim_id, host_id) = (row.id.clone(), row.host_id.clone());
@@ -111,7 +109,9 @@ fn members(rows: &[Model], request: &Request) -> Vec<group::Model> {
             host_id: host_id.clone(),
         }
     };
-    heads.flat_map(|row| names.iter().map(of(row)).collect::<Vec<_>>()).collect()
+    heads
+        .flat_map(|row| names.iter().map(of(row)).collect::<Vec<_>>())
+        .collect()
 }
 
 pub fn bytes(size: Size) -> i64 {

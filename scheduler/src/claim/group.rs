@@ -45,7 +45,9 @@ pub async fn agrees(tx: &Tx, request: &Request, ours: &[Model]) -> Result<bool> 
         let agrees = match group.rule {
             Rule::PreferTogether | Rule::PreferApart => true,
             Rule::Apart => {
-                let there = tx.all(members.filter(Column::HostId.is_in(hosts.iter().copied()))).await?;
+                let there = tx
+                    .all(members.filter(Column::HostId.is_in(hosts.iter().copied())))
+                    .await?;
                 there.len() == hosts.len()
             }
             Rule::Together => {

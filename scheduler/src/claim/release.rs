@@ -69,7 +69,8 @@ async fn remove(tx: &Tx, id: &str) -> Result<Option<Model>> {
     let Some(row) = tx.lock(Entity::find_by_id(id)).await? else {
         return Ok(None);
     };
-    tx.delete(Entity::delete_by_id(id)).await?;
-    tx.delete(group::Entity::delete_many().filter(group::Column::ClaimId.eq(id))).await?;
+    tx.delete(Entity::delete_many().filter(Column::Id.eq(id))).await?;
+    tx.delete(group::Entity::delete_many().filter(group::Column::ClaimId.eq(id)))
+        .await?;
     Ok(Some(row))
 }

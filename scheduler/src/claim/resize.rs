@@ -1,10 +1,7 @@
 //! `POST /claims/resize`: more or less of the same host or storage, atomically; only what grows needs room.
 
 use axum::{Json, extract::State as Shared};
-use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
-    sea_query::{Expr, ExprTrait},
-};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
 use serde::{Deserialize, Serialize};
 use store::{Store, Tx};
 use types::{Error, Kind, Result, Size};
@@ -138,9 +135,18 @@ async fn host_is_full(tx: &Tx, id: &str, (vcpus, memory): (i64, i64)) -> Result<
         lacks.push(format!("needs {vcpus} more vcpus and has {} free", free.max(0)));
     }
     if memory > room {
-        lacks.push(format!("needs {} more memory and has {} free", size(memory), size(room)));
+        lacks.push(format!(
+            "needs {} more memory and has {} free",
+            size(memory),
+            size(room)
+        ));
     }
-    Ok(full(format!("host {} has no room for this size: it {}", host.name, lacks.join("; it "))).on("host", id))
+    Ok(full(format!(
+        "host {} has no room for this size: it {}",
+        host.name,
+        lacks.join("; it ")
+    ))
+    .on("host", id))
 }
 
 async fn storage_is_full(tx: &Tx, id: &str, disk: i64) -> Result<Error> {
@@ -148,7 +154,10 @@ async fn storage_is_full(tx: &Tx, id: &str, disk: i64) -> Result<Error> {
         return Ok(Error::not_found("storage", id));
     };
     let (needs, has) = (size(disk), size(storage.capacity - storage.claimed));
-    let text = format!("storage {} has no room for this size: it needs {needs} more and has {has} free", storage.name);
+    let text = format!(
+        "storage {} has no room for this size: it needs {needs} more and has {has} free",
+        storage.name
+    );
     Ok(full(text).on("storage", id))
 }
 

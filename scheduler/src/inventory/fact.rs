@@ -20,7 +20,11 @@ impl Facts {
     pub fn new(hosts: Vec<host::Model>, storages: Vec<storage::Model>, members: Vec<group::Model>) -> Self {
         let mut groups: BTreeMap<String, BTreeMap<String, u32>> = BTreeMap::new();
         for member in members {
-            *groups.entry(member.host_id).or_default().entry(member.name).or_default() += 1;
+            *groups
+                .entry(member.host_id)
+                .or_default()
+                .entry(member.name)
+                .or_default() += 1;
         }
         let mut places: BTreeMap<HostId, BTreeSet<StorageId>> = BTreeMap::new();
         let storages = storages.into_iter().filter_map(|row| {
