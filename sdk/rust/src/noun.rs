@@ -152,7 +152,9 @@ impl<V: DeserializeOwned + Send + 'static> Pages<V> {
         }
         let size = self.left.unwrap_or(PAGE).min(PAGE);
         let mut call = self.client.call(Method::GET, Service::Region, self.path.clone());
-        call = call.query("limit", size.to_string());
+        if !self.query.whole {
+            call = call.query("limit", size.to_string());
+        }
         for (key, value) in self.query.pairs() {
             call = call.query(key, value);
         }

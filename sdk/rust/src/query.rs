@@ -5,6 +5,7 @@
 pub struct Query {
     pairs: Vec<(String, String)>,
     pub(crate) limit: Option<usize>,
+    pub(crate) whole: bool,
 }
 
 impl Query {
@@ -31,6 +32,12 @@ impl Query {
     /// At most so many items in all; pages are the client's business.
     pub fn limit(mut self, items: usize) -> Self {
         self.limit = Some(items);
+        self
+    }
+
+    /// For the few short lists that come in one piece and know no page size.
+    pub fn whole(mut self) -> Self {
+        self.whole = true;
         self
     }
 
