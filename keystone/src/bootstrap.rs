@@ -75,6 +75,7 @@ pub async fn bootstrap(store: &Store, wanted: &Bootstrap) -> Result<Made> {
     tx.wake(revocation::CHANNEL);
     tx.commit().await?;
     key::ensure(store, now).await?;
+    revocation::forget(store, now).await?;
     Ok(Made {
         admin,
         admin_project,

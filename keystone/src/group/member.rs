@@ -5,7 +5,8 @@ use axum::{
     extract::{Path, State as FromState},
 };
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QueryTrait, entity::prelude::*, sea_query::OnConflict,
+    ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, entity::prelude::*,
+    sea_query::OnConflict,
 };
 use store::Tx;
 use types::{Error, GroupId, Result, Timestamp, UserId};
@@ -48,15 +49,12 @@ pub async fn list(
     parameters: Parameters,
 ) -> Answer {
     let group = find::<group::Entity>(&state, &caller, &id).await?;
-    let inside = Entity::find().filter(Column::GroupId.eq(group.id.as_str()));
-    let ids: Vec<String> = state
-        .store()
-        .all(inside)
-        .await?
-        .into_iter()
-        .map(|row| row.user_id.to_string())
-        .collect();
-    let select = user::Entity::find().filter(user::Column::Id.is_in(ids));
+    // A subquery, not a list of ids: groups may be larger than a statement may have values.
+    let inside = Entity::find()
+        .select_only()
+        .column(Column::UserId)
+        .filter(Column::GroupId.eq(group.id.as_str()));
+    let select = user::Entity::find().filter(user::Column::Id.in_subquery(inside.into_query()));
     let path = format!("/groups/{id}/users");
     Ok(ok(collection::<user::Entity>(
         &state,
