@@ -56,6 +56,7 @@ pub struct Extensions {
 }
 
 impl Extensions {
+    #[allow(clippy::should_implement_trait)]
     pub fn add<T: Send + Sync + 'static>(mut self, value: T) -> Self {
         self.by_type.insert(TypeId::of::<T>(), Arc::new(value));
         self

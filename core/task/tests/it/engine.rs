@@ -156,3 +156,39 @@ on_both! {
     a_permanent_error_undoes_in_reverse
     an_end_that_is_refused_undoes
 }
+
+/// PostgreSQL drops every connection again and again; no task fails for it, and no effect happens twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_goes_away_fails_nothing() {
+    let Some(world) = World::postgres().await else {
+        return;
+    };
+    let mut tasks = Vec::new();
+    for n in 0..20 {
+        tasks.push(world.start(&toys::Build::three(), &n.to_string()).await.unwrap());
+    }
+    let engine = Running::new(world.builder().build());
+    for round in 1..=5 {
+        world
+            .cloud
+            .until("progress", |inner| inner.calls.len() >= round * 10)
+            .await;
+        world.disconnect().await;
+    }
+    for task in tasks {
+        let ended = async {
+            loop {
+                match task::wait(&world.store, task, std::time::Duration::from_secs(20)).await {
+                    Ok(state) => break state,
+                    Err(error) => assert!(error.is_temporary(), "{error:?}"),
+                }
+            }
+        };
+        let state = ended.await;
+        assert_eq!(state, Task::Succeeded, "{:?}", world.row(task).await);
+        let recorded = world.events(task).await;
+        assert_eq!(recorded.iter().filter(|kind| *kind == "thing.recorded").count(), 1);
+    }
+    engine.stop().await;
+    assert_eq!(world.cloud.look(|inner| inner.things.len()), 60);
+}

@@ -2,6 +2,8 @@
 //!
 //! SQLite always; PostgreSQL as well when ISOBAR_TEST_POSTGRES is the URL of a server where databases may be created.
 
+#![allow(clippy::unwrap_used)]
+
 mod control;
 mod engine;
 mod faults;

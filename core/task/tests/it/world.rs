@@ -88,6 +88,8 @@ impl Cloud {
 pub struct World {
     pub store: Store,
     pub cloud: Cloud,
+    /// Of the database, on PostgreSQL.
+    pub name: String,
     pub _dir: Arc<tempfile::TempDir>,
 }
 
@@ -95,7 +97,7 @@ impl World {
     pub async fn sqlite() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}/test.db", dir.path().display());
-        Self::open(url, dir).await
+        Self::open(url, String::new(), dir).await
     }
 
     /// None without a server.
@@ -108,15 +110,16 @@ impl World {
             .await
             .unwrap();
         let (server, _) = base.rsplit_once('/').unwrap();
-        Some(Self::open(format!("{server}/{name}"), tempfile::tempdir().unwrap()).await)
+        Some(Self::open(format!("{server}/{name}"), name, tempfile::tempdir().unwrap()).await)
     }
 
-    async fn open(url: String, dir: tempfile::TempDir) -> Self {
+    async fn open(url: String, name: String, dir: tempfile::TempDir) -> Self {
         let store = Store::open(&url).await.unwrap();
         store.migrate(task::MIGRATIONS).await.unwrap();
         Self {
             store,
             cloud: Cloud::new(),
+            name,
             _dir: Arc::new(dir),
         }
     }
@@ -129,6 +132,15 @@ impl World {
         tx.delete(task::row::hold::Entity::delete_many()).await.unwrap();
         tx.delete(store::event::Entity::delete_many()).await.unwrap();
         tx.commit().await.unwrap();
+    }
+
+    /// The server drops every connection to this database.
+    pub async fn disconnect(&self) {
+        let base = std::env::var("ISOBAR_TEST_POSTGRES").unwrap();
+        let admin = Database::connect(&base).await.unwrap();
+        let name = &self.name;
+        let kill = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+        admin.execute_unprepared(&kill).await.unwrap();
     }
 
     pub fn builder(&self) -> task::engine::Builder {
