@@ -85,7 +85,11 @@ pub async fn settle(state: &State, cx: &Cx, image: &image::Model, spool: Spool, 
     let row = blob::begin(state, image, &content.sealed.sha512, size).await?;
     let stored = state.backend.put(&row.key(), &content.sealed.path).await;
     let shown = match stored {
-        Ok(()) => commit(state, cx, image, &content, to, Some(&row.id)).await,
+        Ok(()) => match commit(state, cx, image, &content, to, Some(&row.id)).await {
+            // Another upload made the same content ready at this moment: now it can be shared.
+            Err(error) if error.code == "name_taken" => commit(state, cx, image, &content, to, None).await,
+            shown => shown,
+        },
         Err(error) => Err(error),
     };
     // Whatever was stored and is not shown goes away, now or in a later sweep.
@@ -119,11 +123,12 @@ async fn commit(
     };
     let gib = Size::bytes(content.sealed.size).gib_up();
     tx.charge(&image.project_id, &[("image_gib", gib)]).await?;
-    let size = i64::try_from(content.sealed.size).unwrap_or(i64::MAX);
-    let virtual_size = i64::try_from(content.probed.virtual_size).unwrap_or(i64::MAX);
     let filled = lease::held(image)
-        .col_expr(Column::Size, Expr::value(size))
-        .col_expr(Column::VirtualSize, Expr::value(virtual_size))
+        .col_expr(Column::Size, Expr::value(Size::bytes(content.sealed.size)))
+        .col_expr(
+            Column::VirtualSize,
+            Expr::value(Size::bytes(content.probed.virtual_size)),
+        )
         .col_expr(Column::Checksum, Expr::value(content.sealed.md5.as_str()))
         .col_expr(Column::Digest, Expr::value(content.sealed.sha512.as_str()))
         .col_expr(Column::BlobId, Expr::value(blob))
@@ -136,7 +141,6 @@ async fn commit(
     }
     let shown = image::Model {
         status: to,
-        size,
         ..image.clone()
     };
     tx.event(cx, shown.event(to.as_str())).await?;

@@ -9,7 +9,7 @@ use axum::{
 };
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 use serde_json::{Map, Value};
-use types::{Error, ImageId, Result, Timestamp};
+use types::{DomainId, Error, ImageId, ProjectId, Result, Timestamp};
 use web::Caller;
 
 use crate::{
@@ -55,18 +55,32 @@ pub async fn create(
 /// The image that was asked for, not stored yet.
 fn draft(cx: &Cx, fields: &Map<String, Value>) -> Result<image::Model> {
     let (project, domain) = cx.project()?;
-    let (project, domain) = (project.clone(), domain.clone());
-    if !cx.reach(NOUN, "create").covers(Some(&project), Some(&domain)) {
+    if !cx.reach(NOUN, "create").covers(Some(project), Some(domain)) {
         return Err(Error::denied("you may not create images in this project"));
     }
+    let mut image = empty(id(fields.get("id"))?, project, domain);
+    for (key, value) in fields.iter().filter(|(key, _)| *key != "id") {
+        match key.as_str() {
+            "owner" if value.as_str() == Some(image.project_id.as_str()) => {}
+            "owner" => {
+                let sentence = "an image belongs to the project of the token: log in to that project";
+                return Err(Error::denied(sentence));
+            }
+            key => fields::set(cx, &mut image, key, value)?,
+        }
+    }
+    Ok(image)
+}
+
+fn empty(id: ImageId, project: &ProjectId, domain: &DomainId) -> image::Model {
     let now = Timestamp::now();
-    let mut image = image::Model {
-        id: id(fields.get("id"))?,
+    image::Model {
+        id,
         name: String::new(),
         status: Status::Queued,
         visibility: Visibility::Shared,
-        project_id: project,
-        domain_id: domain,
+        project_id: project.clone(),
+        domain_id: domain.clone(),
         disk_format: String::new(),
         container_format: String::new(),
         min_disk: 0,
@@ -87,19 +101,7 @@ fn draft(cx: &Cx, fields: &Map<String, Value>) -> Result<image::Model> {
         lease_until: Timestamp::from_micros(0),
         created_at: now,
         updated_at: now,
-    };
-    for (key, value) in fields.iter().filter(|(key, _)| *key != "id") {
-        match key.as_str() {
-            "owner" if value.as_str() == Some(image.project_id.as_str()) => {}
-            "owner" => {
-                return Err(Error::denied(
-                    "an image belongs to the project of the token: log in to that project",
-                ));
-            }
-            key => fields::set(cx, &mut image, key, value)?,
-        }
     }
-    Ok(image)
 }
 
 fn id(given: Option<&Value>) -> Result<ImageId> {

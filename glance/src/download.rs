@@ -43,27 +43,25 @@ pub async fn file(cx: Caller, AxumState(state): App, Path(id): Path<String>, hea
         Some(Asked::Part(part)) => Some(part),
         Some(Asked::Beyond) => return Err(unsatisfiable(size)),
     };
-    let mut response = content(&state, &image, part.clone().unwrap_or(0..size))
-        .await?
-        .into_response();
+    let body = content(&state, &image, part.clone().unwrap_or(0..size)).await?;
+    let mut response = body.into_response();
+    put(response.headers_mut(), header::ETAG, &tag);
+    label(&mut response, &image, size, part);
+    Ok(response)
+}
+
+fn label(response: &mut Response, image: &image::Model, size: u64, part: Option<Range<u64>>) {
     let fields = response.headers_mut();
-    put(fields, header::ETAG, &tag);
     put(fields, header::CONTENT_TYPE, "application/octet-stream");
     put(fields, header::ACCEPT_RANGES, "bytes");
     let length = part.clone().map_or(size, |part| part.end - part.start);
     put(fields, header::CONTENT_LENGTH, &length.to_string());
-    match part {
-        Some(part) => {
-            put(
-                fields,
-                header::CONTENT_RANGE,
-                &format!("bytes {}-{}/{size}", part.start, part.end - 1),
-            );
-            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-        }
-        None => put(fields, header::HeaderName::from_static("content-md5"), &image.checksum),
-    }
-    Ok(response)
+    let Some(part) = part else {
+        return put(fields, header::HeaderName::from_static("content-md5"), &image.checksum);
+    };
+    let range = format!("bytes {}-{}/{size}", part.start, part.end - 1);
+    put(fields, header::CONTENT_RANGE, &range);
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
 }
 
 async fn content(state: &State, image: &image::Model, range: Range<u64>) -> Result<Body> {

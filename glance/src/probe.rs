@@ -1,6 +1,10 @@
 //! What a file really is. Nothing that would make qemu open a second file ever reaches qemu.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{
+    path::Path,
+    process::{Output, Stdio},
+    time::Duration,
+};
 
 use serde::Deserialize;
 use types::{Error, Kind, Result};
@@ -70,35 +74,11 @@ struct Info {
 }
 
 async fn ask_qemu(path: &Path, limit: Duration) -> Result<Info> {
-    let mut command = tokio::process::Command::new("prlimit");
-    command
-        .args(LIMITS)
-        .args(["qemu-img", "info", "--output=json", "--"])
-        .arg(path);
-    command.stdin(Stdio::null()).kill_on_drop(true).env_clear();
-    if let Some(path) = std::env::var_os("PATH") {
-        command.env("PATH", path);
-    }
-    let output = match tokio::time::timeout(limit, command.output()).await {
-        Err(_) => {
-            return Err(Error::new(
-                Kind::Timeout,
-                "looking into the file took too long: it may be damaged",
-            ));
-        }
-        Ok(Err(e)) => {
-            return Err(
-                Error::broken("prlimit and qemu-img cannot be run: install util-linux and qemu-utils").because(e),
-            );
-        }
-        Ok(Ok(output)) => output,
-    };
+    let output = run_qemu(path, limit).await?;
     let said = String::from_utf8_lossy(&output.stderr);
     if output.status.code() == Some(127) {
-        return Err(Error::broken(format!(
-            "qemu-img cannot be run: install qemu-utils: {}",
-            said.trim()
-        )));
+        let sentence = format!("qemu-img cannot be run: install qemu-utils: {}", said.trim());
+        return Err(Error::broken(sentence));
     }
     if !output.status.success() {
         let reason = said.lines().next().unwrap_or_default();
@@ -111,6 +91,19 @@ async fn ask_qemu(path: &Path, limit: Duration) -> Result<Info> {
         Some(_) => Err(refused(header::OVERLAY)),
         None => Ok(info),
     }
+}
+
+async fn run_qemu(path: &Path, limit: Duration) -> Result<Output> {
+    let mut command = tokio::process::Command::new("prlimit");
+    command.args(LIMITS).args(["qemu-img", "info", "--output=json", "--"]);
+    command.arg(path).stdin(Stdio::null()).kill_on_drop(true).env_clear();
+    if let Some(path) = std::env::var_os("PATH") {
+        command.env("PATH", path);
+    }
+    let late = |_| Error::new(Kind::Timeout, "looking into the file took too long: it may be damaged");
+    let output = tokio::time::timeout(limit, command.output()).await.map_err(late)?;
+    output
+        .map_err(|e| Error::broken("prlimit and qemu-img cannot be run: install util-linux and qemu-utils").because(e))
 }
 
 /// Our word for what qemu found; qemu takes discs and fixed VHDs for raw.

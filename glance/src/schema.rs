@@ -23,7 +23,9 @@ pub async fn get(_: Caller, Path(name): Path<String>) -> Answer {
     Ok(Json(schema).into_response())
 }
 
-fn image() -> Value {
+fn properties() -> Value {
+    let mut formats = vec![Value::Null];
+    formats.extend(FORMATS.iter().map(|(name, _)| json!(name)));
     let text = |about: &str| json!({ "type": ["null", "string"], "maxLength": 255, "description": about });
     let number = |about: &str| json!({ "type": ["null", "integer"], "description": about });
     let statuses: Vec<_> = Status::ALL.iter().map(|word| word.as_str()).collect();
@@ -36,7 +38,7 @@ fn image() -> Value {
         "protected": { "type": "boolean", "description": "Cannot be deleted while it is true" },
         "os_hidden": { "type": "boolean", "description": "Left out of lists" },
         "owner": text("The project it belongs to"),
-        "disk_format": { "type": ["null", "string"], "enum": [null, "raw", "qcow2"] },
+        "disk_format": { "type": ["null", "string"], "enum": formats },
         "container_format": { "type": ["null", "string"], "enum": [null, "bare"] },
         "min_disk": { "type": "integer", "description": "GiB of root disk a server needs" },
         "min_ram": { "type": "integer", "description": "MiB of memory a server needs" },
@@ -52,17 +54,18 @@ fn image() -> Value {
         "file": { "type": "string" },
         "schema": { "type": "string" },
     });
-    let mut formats = vec![Value::Null];
-    formats.extend(FORMATS.iter().map(|(name, _)| json!(name)));
-    properties["disk_format"]["enum"] = Value::Array(formats);
     for name in READ_ONLY {
         if let Some(field) = properties.get_mut(name) {
             field["readOnly"] = Value::Bool(true);
         }
     }
+    properties
+}
+
+fn image() -> Value {
     json!({
         "name": "image",
-        "properties": properties,
+        "properties": properties(),
         "additionalProperties": { "type": "string" },
         "links": [
             { "rel": "self", "href": "{self}" },

@@ -5,6 +5,7 @@
 mod access;
 mod content;
 mod imports;
+mod info;
 mod lists;
 mod memory;
 mod peers;
