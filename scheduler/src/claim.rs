@@ -98,37 +98,7 @@ impl Resource<State> for Entity {
 }
 
 pub fn routes() -> (Router<State>, Vec<Operation>) {
-    let operation = |method, path, id, about| Operation::new(method, path, id, "claim", about);
-    let ask = operation(
-        HttpMethod::Post,
-        "/claims",
-        "claim_ask",
-        "Claims capacity, all or none.",
-    )
-    .takes::<ask::Ask>()
-    .answers::<answer::Claims>("200", "where each consumer goes");
-    let release = operation(
-        HttpMethod::Delete,
-        "/claims",
-        "claim_release",
-        "Gives capacity back, once.",
-    )
-    .query("consumer", "whose claims")
-    .query("token", "or of which ask")
-    .empty("204", "nothing is claimed any more");
-    let resize = operation(
-        HttpMethod::Post,
-        "/claims/resize",
-        "claim_resize",
-        "Changes a claim in place.",
-    )
-    .takes::<resize::Resize>()
-    .answers::<resize::Resized>("200", "the consumer's claims now");
-    let about = "Compares claims with what hosts and storages have in use.";
-    let check = operation(HttpMethod::Get, "/claims/check", "claim_check", about).lists::<check::Difference>();
-    let about = "Sets what is in use to the sum of the claims.";
-    let repair = operation(HttpMethod::Post, "/claims/repair", "claim_repair", about)
-        .answers::<check::Differences>("200", "what was different");
+    let [ask, release, resize, check, repair] = operations();
     web::noun::<State, Entity>()
         .route("/claims", routing::post(ask::ask), ask)
         .route("/claims", routing::delete(release::release), release)
@@ -136,4 +106,40 @@ pub fn routes() -> (Router<State>, Vec<Operation>) {
         .route("/claims/check", routing::get(check::check), check)
         .route("/claims/repair", routing::post(check::repair), repair)
         .into_parts()
+}
+
+fn operations() -> [Operation; 5] {
+    let operation = |method, path, id, about| Operation::new(method, path, id, "claim", about);
+    let compare = "Compares claims with what hosts and storages have in use.";
+    let repair = "Sets what is in use to the sum of the claims.";
+    [
+        operation(
+            HttpMethod::Post,
+            "/claims",
+            "claim_ask",
+            "Claims capacity, all or none.",
+        )
+        .takes::<ask::Ask>()
+        .answers::<answer::Claims>("200", "where each consumer goes"),
+        operation(
+            HttpMethod::Delete,
+            "/claims",
+            "claim_release",
+            "Gives capacity back, once.",
+        )
+        .query("consumer", "whose claims")
+        .query("token", "or of which ask")
+        .empty("204", "nothing is claimed any more"),
+        operation(
+            HttpMethod::Post,
+            "/claims/resize",
+            "claim_resize",
+            "Changes a claim in place.",
+        )
+        .takes::<resize::Resize>()
+        .answers::<resize::Resized>("200", "the consumer's claims now"),
+        operation(HttpMethod::Get, "/claims/check", "claim_check", compare).lists::<check::Difference>(),
+        operation(HttpMethod::Post, "/claims/repair", "claim_repair", repair)
+            .answers::<check::Differences>("200", "what was different"),
+    ]
 }

@@ -212,3 +212,23 @@ async fn what_makes_no_sense_is_refused() {
         }
     }
 }
+
+#[test]
+fn every_operation_is_described_once() {
+    let document = web::docs::document("scheduler", "", scheduler::operations());
+    let document = serde_json::to_value(document).unwrap();
+    let of = |path: &str| {
+        document["paths"][path]
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of("/claims"), ["delete", "get", "post"]);
+    assert_eq!(of("/claims/resize"), ["post"]);
+    assert_eq!(of("/forecast"), ["post"]);
+    for schema in ["Claim", "ClaimAsk", "PlacementRequest", "PlacementDisk", "Forecast"] {
+        assert!(document["components"]["schemas"][schema].is_object(), "{schema}");
+    }
+}
