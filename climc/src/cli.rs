@@ -93,7 +93,7 @@ pub fn command(wanted: Option<&str>) -> Command {
 
 fn globals() -> Vec<Arg> {
     let all = vec![
-        args::opt("output", "FORMAT", "How to print").short('o').value_parser(value_parser!(Format)).default_value("table"),
+        args::opt("output", "FORMAT", "How to print; wide is the table with more columns, jsonl one object a line, name one name a line").short('o').value_parser(value_parser!(Format)).default_value("table"),
         args::opt("columns", "A,B", "Only these fields, dotted paths allowed").value_delimiter(','),
         args::opt("query", "PATH", "Only what this path leads to, for example 0.name or addresses.address"),
         args::opt("context", "NAME", "The login to use (also CLIMC_CONTEXT)"),
@@ -102,7 +102,7 @@ fn globals() -> Vec<Arg> {
         args::flag("no-color", "No colours (also NO_COLOR)"),
         args::flag("verbose", "Tell request ids and codes of errors").short('v'),
     ];
-    all.into_iter().map(|arg| arg.global(true).hide_possible_values(false).help_heading("Everywhere")).collect()
+    all.into_iter().map(|arg| arg.global(true).help_heading("Everywhere")).collect()
 }
 
 fn noun_command(noun: &'static Noun) -> Command {
@@ -179,7 +179,7 @@ mod tests {
             vec!["climc", "task", "--help"],
             vec!["climc", "api", "--help"],
         ] {
-            let help = command(words.get(1).copied()).try_get_matches_from(&words).unwrap_err();
+            let help = command(words.get(1).copied()).term_width(100).try_get_matches_from(&words).unwrap_err();
             text.push_str(&format!("$ {}\n{help}\n", words.join(" ")));
         }
         expect_file!["../tests/help.txt"].assert_eq(&text);

@@ -12,17 +12,15 @@ use crate::{
     table::{self, Column, plain},
 };
 
+// Plain comments: clap would turn doc comments on the variants into a long help everywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     Table,
-    /// The table with more columns.
     Wide,
     Json,
     Yaml,
     Csv,
-    /// One JSON object a line.
     Jsonl,
-    /// One name a line.
     Name,
 }
 

@@ -91,7 +91,7 @@ async fn fill(cx: Cx<'_>, id: &str, file: Option<(tokio::fs::File, Metadata)>) -
     let Some((file, about)) = file else {
         return Ok(client.images().import(id, cx.need("url")?).await?);
     };
-    let length = about.is_file().then(|| about.len());
+    let length = about.is_file().then_some(about.len());
     let progress = Progress::bytes(length);
     let sent = client.images().upload(id, length, pieces(file, &progress)).await;
     if let Err(error) = sent {
