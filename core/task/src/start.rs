@@ -3,11 +3,12 @@
 use auth::Cx;
 use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
 use serde_json::json;
-use store::{Event, Tx};
+use store::Tx;
 use types::{DomainId, Error, Json, ProjectId, Result, TaskId, Timestamp, states};
 
 use crate::{
-    CHANNEL, QUEUE, Workflow,
+    QUEUE, Workflow,
+    engine::journal,
     row::{hold, task},
     workflow::write,
 };
@@ -27,9 +28,17 @@ pub struct Target {
 pub async fn start<W: Workflow>(cx: &Cx, tx: &mut Tx, workflow: &W, target: Target) -> Result<TaskId> {
     let id = TaskId::new();
     hold(tx, id, target.noun, &target.id, &target.name).await?;
+    let row = row(cx, id, workflow, &target)?;
+    let row = tx.insert(row).await?;
+    journal::announce(tx, &row, cx, states::Task::Queued, json!({})).await?;
+    tx.wake(QUEUE);
+    Ok(id)
+}
+
+/// A task as it is before anybody took it.
+fn row<W: Workflow>(cx: &Cx, id: TaskId, workflow: &W, target: &Target) -> Result<task::ActiveModel> {
     let (project, domain) = target.owner.clone().unzip();
-    let now = Timestamp::now();
-    tx.insert(task::ActiveModel {
+    Ok(task::ActiveModel {
         id: Set(id),
         kind: Set(W::NAME.to_owned()),
         state: Set(states::Task::Queued),
@@ -51,25 +60,10 @@ pub async fn start<W: Workflow>(cx: &Cx, tx: &mut Tx, workflow: &W, target: Targ
         owner: Set(None),
         fence: Set(0),
         due_at: Set(Some(Timestamp::from_micros(0))),
-        created_at: Set(now),
+        created_at: Set(Timestamp::now()),
         started_at: Set(None),
         finished_at: Set(None),
     })
-    .await?;
-    tx.event(
-        cx,
-        Event {
-            kind: "task.queued".to_owned(),
-            id: id.to_string(),
-            name: target.name,
-            owner: target.owner,
-            data: json!({ "kind": W::NAME, "resource": format!("{}/{}", target.noun, target.id) }),
-        },
-    )
-    .await?;
-    tx.wake(QUEUE);
-    tx.wake(CHANNEL);
-    Ok(id)
 }
 
 /// Lets task `id` hold one more resource until it ends. [`start`] does it for the target.

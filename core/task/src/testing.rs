@@ -33,11 +33,13 @@ use crate::{Registry, Workflow, engine::Builder};
 pub use crate::engine::Point;
 pub use fault::Fault;
 
+type World = Box<dyn Fn() -> BoxFuture<'static, Value> + Send + Sync>;
+
 /// A fresh world with one task queued in it.
 pub struct Scene {
     pub(crate) engine: Builder,
     pub(crate) task: TaskId,
-    pub(crate) world: Box<dyn Fn() -> BoxFuture<'static, Value> + Send + Sync>,
+    pub(crate) world: World,
     pub(crate) undone: Box<dyn Fn(Value) -> Value + Send + Sync>,
 }
 

@@ -12,7 +12,7 @@ use types::{
     states::{Task, TaskStep},
 };
 
-use super::{Fault, Scene, fault::Saboteur};
+use super::{Fault, Scene, World, fault::Saboteur};
 use crate::{
     control,
     engine::{Hand, Shared, claim, drive, journal},
@@ -90,18 +90,22 @@ pub(super) async fn go(scene: Scene, fault: Fault) -> End {
             "{fault:?}: the fault could not be brought about"
         );
     };
-    let holds = hold::Entity::find().filter(hold::Column::TaskId.eq(scene.task));
+    end(&plain, &scene.world, fault, row, undone).await
+}
+
+async fn end(shared: &Shared, world: &World, fault: Fault, row: task::Model, undone: Value) -> End {
+    let holds = hold::Entity::find().filter(hold::Column::TaskId.eq(row.id));
     End {
         fault,
         kind: row.kind,
         state: row.state,
         error: row.error.map(|json| json.0),
-        steps: journal::read(&plain.store, scene.task)
+        steps: journal::read(&shared.store, row.id)
             .await
             .expect("the journal is readable"),
-        world: (scene.world)().await,
+        world: world().await,
         undone,
-        holds: plain.store.count(holds).await.expect("the holds are readable"),
+        holds: shared.store.count(holds).await.expect("the holds are readable"),
     }
 }
 
