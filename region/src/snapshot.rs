@@ -123,6 +123,24 @@ async fn hold(tx: &Tx, task: TaskId, id: DiskId) -> Result<Held> {
 }
 
 impl Held {
+    /// Errors: `Conflict` when the disk is not at rest, or no longer at the version that was `seen`.
+    fn idle(&self, seen: i64) -> Result<()> {
+        let disk = &self.disk;
+        let (code, what) = match disk.state == disk.rest() {
+            true if disk.version == seen => return Ok(()),
+            true => (
+                "version_mismatch",
+                "was changed by somebody else in the meantime: look again".to_owned(),
+            ),
+            false => (
+                "wrong_state",
+                format!("is {}: wait until it is available or in use", disk.state),
+            ),
+        };
+        let message = format!("disk `{}` {what}", disk.name);
+        Err(Error::conflict(message).code(code).on(disk::Entity::NOUN, disk.id))
+    }
+
     /// Errors: `Conflict`, code `server_running`, when the disk's server is not off.
     fn at_rest(&self, what: &str) -> Result<()> {
         match &self.server {

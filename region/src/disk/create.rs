@@ -90,17 +90,8 @@ pub async fn begin(cx: &Cx, tx: &mut Tx, ready: Ready) -> Result<Made<Entity>> {
         version: Set(1),
     };
     let row = tx.insert(row).await.map_err(|e| taken(e, Entity::NOUN, &input.name))?;
-    let task = task::start(
-        cx,
-        tx,
-        &CreateDisk {
-            disk: id,
-            size: row.size,
-            ask,
-        },
-        target(&row),
-    )
-    .await?;
+    let (disk, size) = (id, row.size);
+    let task = task::start(cx, tx, &CreateDisk { disk, size, ask }, target(&row)).await?;
     Ok(Made::by(task, row))
 }
 

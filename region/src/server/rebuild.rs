@@ -129,48 +129,36 @@ impl Workflow for RebuildServer {
 
     /// The image comes first, so that a server whose image cannot be had goes on running.
     async fn run(&self, cx: &TaskCx) -> Result<()> {
-        let (account, machine) = (self.account, self.machine.clone());
-        let stage = StageImage {
-            account,
-            host: self.host.clone(),
-            image: self.image.clone(),
-        };
-        let image = cx.step(stage).await?;
+        let (account, machine, volume) = (self.account, self.machine.clone(), self.volume.clone());
+        let (host, image, patience_seconds) = (self.host.clone(), self.image.clone(), PATIENCE);
+        let record = self.record()?;
+        let image = cx.step(StageImage { account, host, image }).await?;
         if self.runs {
-            cx.step(PowerOff {
+            let off = PowerOff {
                 account,
                 machine: machine.clone(),
-                patience_seconds: PATIENCE,
-            })
-            .await?;
+                patience_seconds,
+            };
+            cx.step(off).await?;
         }
-        if let Some(operation) = cx
-            .step(RebuildVolume {
-                account,
-                volume: self.volume.clone(),
-                image,
-            })
-            .await?
-        {
+        let begun = RebuildVolume { account, volume, image };
+        if let Some(operation) = cx.step(begun).await? {
             cx.step(AwaitOperation { account, operation }).await?;
         }
-        let image: ImageId = self.image.id.parse()?;
-        cx.step(RecordImage {
-            server: self.server,
-            image,
-            name: self.image.name.clone(),
-        })
-        .await?;
+        cx.step(record).await?;
         if self.runs {
-            cx.step(PowerOn {
-                account,
-                machine: machine.clone(),
-            })
-            .await?;
+            let (power, on) = (
+                Power::On,
+                PowerOn {
+                    account,
+                    machine: machine.clone(),
+                },
+            );
+            cx.step(on).await?;
             cx.step(AwaitPower {
                 account,
                 machine,
-                power: Power::On,
+                power,
             })
             .await?;
         }
@@ -192,6 +180,16 @@ impl Workflow for RebuildServer {
             RecordImage,
             PowerOn
         ]
+    }
+}
+
+impl RebuildServer {
+    fn record(&self) -> Result<RecordImage> {
+        Ok(RecordImage {
+            server: self.server,
+            image: self.image.id.parse()?,
+            name: self.image.name.clone(),
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use store::{
 };
 use task::{Outcome, Step, StepCx, StepKind, TaskCx, Workflow};
 use types::{
-    AccountId, DiskId, Error, ExternalRef, Kind, Result, SnapshotId, Timestamp,
+    AccountId, DiskId, ExternalRef, Kind, Result, SnapshotId, Timestamp,
     api::{check_name, snapshot as api},
     states,
 };
@@ -54,12 +54,30 @@ pub async fn begin(cx: &Cx, tx: &mut Tx, ready: Ready) -> Result<Made<Entity>> {
     let disk = current::<disk::Entity>(tx, ready.disk).await?;
     let (account, volume) = disk.volume()?;
     tx.charge(&disk.project_id, &[("snapshots", 1)]).await?;
+    let row = row(&disk, &ready.name);
+    let row = tx.insert(row).await.map_err(|e| taken(e, Entity::NOUN, &ready.name))?;
+    let snapshot = row.id;
+    let workflow = CreateSnapshot {
+        snapshot,
+        account,
+        volume,
+    };
+    let task = task::start(cx, tx, &workflow, target(&row)).await?;
+    let held = hold(tx, task, disk.id).await?;
+    held.idle(disk.version)?;
+    if let Live::No = ready.live {
+        held.at_rest("taking a snapshot of")?;
+    }
+    Ok(Made::by(task, row))
+}
+
+fn row(disk: &disk::Model, name: &str) -> ActiveModel {
     let now = Timestamp::now();
-    let row = ActiveModel {
+    ActiveModel {
         id: Set(SnapshotId::new()),
-        name: Set(ready.name.clone()),
-        project_id: Set(disk.project_id),
-        domain_id: Set(disk.domain_id),
+        name: Set(name.to_owned()),
+        project_id: Set(disk.project_id.clone()),
+        domain_id: Set(disk.domain_id.clone()),
         state: Set(states::Snapshot::Creating),
         fault: Set(None),
         disk_id: Set(disk.id),
@@ -68,33 +86,7 @@ pub async fn begin(cx: &Cx, tx: &mut Tx, ready: Ready) -> Result<Made<Entity>> {
         created_at: Set(now),
         updated_at: Set(now),
         version: Set(1),
-    };
-    let row = tx.insert(row).await.map_err(|e| taken(e, Entity::NOUN, &ready.name))?;
-    let task = task::start(
-        cx,
-        tx,
-        &CreateSnapshot {
-            snapshot: row.id,
-            account,
-            volume,
-        },
-        target(&row),
-    )
-    .await?;
-    let held = hold(tx, task, ready.disk).await?;
-    if held.disk.state != held.disk.rest() {
-        let message = format!(
-            "disk `{}` is {}: a snapshot of it cannot be taken now",
-            held.disk.name, held.disk.state
-        );
-        return Err(Error::conflict(message)
-            .code("wrong_state")
-            .on(disk::Entity::NOUN, held.disk.id));
     }
-    if let Live::No = ready.live {
-        held.at_rest("taking a snapshot of")?;
-    }
-    Ok(Made::by(task, row))
 }
 
 #[derive(Serialize, Deserialize)]

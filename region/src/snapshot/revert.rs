@@ -7,7 +7,7 @@ use task::{Outcome, Step, StepCx, StepKind, TaskCx, Workflow};
 use types::{AccountId, DiskId, Error, ExternalRef, Result, ServerId, Size, SnapshotId, states};
 use web::{Made, docs::Nothing};
 
-use super::{Column, Entity, able, hold, rest, target};
+use super::{Column, Entity, Model, able, hold, rest, target};
 use crate::{
     State,
     clouds::{StepClouds, family},
@@ -23,41 +23,12 @@ use crate::{
 pub async fn revert(state: State, cx: Cx, found: Found<Entity>, _: Nothing) -> Result<(Tx, Made<Entity>)> {
     let row = found.into_inner();
     let next = row.begin(states::Snapshot::Reverting)?;
-    let disk = state
-        .store
-        .find::<disk::Entity>(&cx, "update", &row.disk_id.to_string())
-        .await?;
-    if !able(&state, &cx, &disk).await?.revert {
-        return Err(Error::unsupported(format!(
-            "the cloud of disk `{}` cannot revert to a snapshot",
-            disk.name
-        )));
-    }
-    let (account, volume) = disk.volume()?;
-    let snapshot = row.external_id.clone().ok_or_else(|| {
-        Error::conflict(format!("snapshot `{}` was never made on any cloud", row.name)).code("wrong_state")
-    })?;
+    let disk = disk(&state, &cx, &row).await?;
+    let workflow = plan(&row, &disk)?;
     let mut tx = state.store.begin().await?;
-    let (server, size) = (disk.server_id, disk.size);
-    let grow = (row.size != size).then_some(size);
-    let workflow = RevertSnapshot {
-        id: row.id,
-        disk: disk.id,
-        server,
-        account,
-        snapshot,
-        volume,
-        grow,
-    };
     let task = task::start(&cx, &mut tx, &workflow, target(&row)).await?;
     let held = hold(&tx, task, disk.id).await?;
-    if held.disk.version != disk.version || held.disk.state != held.disk.rest() {
-        let message = format!(
-            "disk `{}` is {}: it cannot be reverted now",
-            held.disk.name, held.disk.state
-        );
-        return Err(Error::conflict(message).code("wrong_state").on("disk", held.disk.id));
-    }
+    held.idle(disk.version)?;
     held.at_rest("reverting")?;
     if let Some(server) = held.server {
         occupy(&cx, &mut tx, server).await?;
@@ -67,6 +38,35 @@ pub async fn revert(state: State, cx: Cx, found: Found<Entity>, _: Nothing) -> R
     })
     .await?;
     Ok((tx, Made::by(task, row)))
+}
+
+/// The snapshot's disk, if its cloud can do it.
+async fn disk(state: &State, cx: &Cx, row: &Model) -> Result<disk::Model> {
+    let id = row.disk_id.to_string();
+    let disk = state.store.find::<disk::Entity>(cx, "update", &id).await?.into_inner();
+    match able(state, cx, &disk).await?.revert {
+        true => Ok(disk),
+        false => Err(Error::unsupported(format!(
+            "the cloud of disk `{}` cannot revert to a snapshot",
+            disk.name
+        ))),
+    }
+}
+
+fn plan(row: &Model, disk: &disk::Model) -> Result<RevertSnapshot> {
+    let (account, volume) = disk.volume()?;
+    let snapshot = row.external_id.clone().ok_or_else(|| {
+        Error::conflict(format!("snapshot `{}` was never made on any cloud", row.name)).code("wrong_state")
+    })?;
+    Ok(RevertSnapshot {
+        id: row.id,
+        disk: disk.id,
+        server: disk.server_id,
+        account,
+        snapshot,
+        volume,
+        grow: (row.size != disk.size).then_some(disk.size),
+    })
 }
 
 async fn occupy(cx: &Cx, tx: &mut Tx, server: server::Model) -> Result<()> {
