@@ -31,7 +31,8 @@ struct Login {
 }
 
 impl App {
-    pub fn new(args: &ArgMatches) -> Self {
+    /// `scoped` says that `--project` is where to work, not what the verb is about.
+    pub fn new(args: &ArgMatches, scoped: bool) -> Self {
         let text = |name: &str| args.get_one::<String>(name).cloned();
         let columns = args.get_many::<String>("columns").into_iter().flatten().cloned().collect();
         Self {
@@ -44,7 +45,7 @@ impl App {
             verbose: args.get_flag("verbose"),
             login: Login {
                 context: text("context"),
-                project: text("project"),
+                project: text("project").filter(|_| scoped),
                 region: text("region"),
             },
             client: OnceCell::new(),

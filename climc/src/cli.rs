@@ -38,7 +38,9 @@ pub fn run(argv: Vec<String>) -> u8 {
             };
         }
     };
-    let app = App::new(&matches);
+    // `role add --project P` gives a role there; the caller need not have one.
+    let scoped = matches.subcommand_name() != Some("role");
+    let app = App::new(&matches, scoped);
     match dispatch(&app, &matches) {
         Ok(code) => code,
         Err(failure) => {
@@ -128,8 +130,12 @@ fn verb_command(verb: &'static Verb) -> Command {
     (verb.args)(command)
 }
 
-/// `server-create` becomes `server create`, `servers` becomes `server`.
+/// `server-create` becomes `server create`, `servers` becomes `server`, `help server` becomes `server --help`.
 fn spelled_out(mut argv: Vec<String>) -> Vec<String> {
+    if argv.get(1).is_some_and(|word| word == "help") {
+        argv.remove(1);
+        argv.push("--help".to_owned());
+    }
     let Some(word) = argv.get(1) else {
         return argv;
     };
@@ -167,6 +173,8 @@ mod tests {
         assert_eq!(check("cloud-account-sync"), "cloud-account sync");
         assert_eq!(check("host-join-token"), "host join-token");
         assert_eq!(check("cloud-account"), "cloud-account");
+        assert_eq!(check("servers"), "server");
+        assert_eq!(check("help"), "--help");
     }
 
     #[test]

@@ -83,7 +83,7 @@ fn names(noun: &'static Noun) -> Vec<String> {
     let Ok(matches) = cli::command(Some("version")).try_get_matches_from(["climc", "version"]) else {
         return Vec::new();
     };
-    let app = App::new(&matches);
+    let app = App::new(&matches, true);
     let Ok(client) = app.client() else {
         return Vec::new();
     };

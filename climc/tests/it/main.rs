@@ -225,3 +225,18 @@ async fn leaks_make_doctor_fail() {
     assert_eq!(fake.climc("doctor --leaks").await.code, 1);
     assert_eq!(fake.climc("doctor --leaks").await.code, 0);
 }
+
+#[tokio::test]
+async fn an_action_is_sent_once_and_a_role_is_given_where_it_is_said() {
+    let fake = Fake::start().await;
+    fake.on("POST /servers/web/reboot", [problem(503, "unavailable", "not now")]);
+    assert_eq!(fake.climc("server reboot web").await.code, 1);
+    assert_eq!(fake.asked("POST /servers/web/reboot").len(), 1);
+    for (line, plural) in [("GET /identity/v3/projects?", "projects"), ("GET /identity/v3/users?", "users"), ("GET /identity/v3/roles?", "roles")] {
+        fake.on(line, [(200, json!({ plural: [{ "id": format!("{plural}-1"), "name": "x" }] }))]);
+    }
+    fake.on("PUT /identity/v3/projects/projects-1/users/users-1/roles/roles-1", [(204, Value::Null)]);
+    let ran = fake.climc("role add x --user x --project x").await;
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert_eq!(fake.logins(), 1, "the role is given with the login that was there");
+}

@@ -100,7 +100,7 @@ impl Images {
             body[key] = json!(value);
         }
         let call = self.0.call(Method::POST, Service::Image, "images");
-        call.keyed().json(&body).receive().await
+        call.json(&body).receive().await
     }
 
     /// Sends the contents as they are read.
@@ -123,7 +123,7 @@ impl Images {
         let call = self
             .0
             .call(Method::POST, Service::Image, format!("images/{}/import", segment(id)));
-        call.repeatable().json(&body).send().await.map(drop)
+        call.json(&body).send().await.map(drop)
     }
 
     /// Waits until an image can be used.

@@ -63,10 +63,10 @@ impl<T> Noun<T> {
         format!("{}/{}", self.path, segment(key))
     }
 
-    /// A named action on one of them.
+    /// A named action on one of them; sent once, because doing it twice may not be the same as doing it once.
     pub async fn act<R: DeserializeOwned>(&self, key: &str, action: &str, body: &(impl Serialize + Sync)) -> Result<R> {
         let path = format!("{}/{action}", self.one(key));
-        self.call(Method::POST, path).keyed().json(body).receive().await
+        self.call(Method::POST, path).json(body).receive().await
     }
 
     /// The list of something that belongs to one of them, for example the addresses of a network.
