@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Args, Parser, Subcommand};
 use types::Result;
 
-use crate::{doctor, host, serve, settings};
+use crate::{doctor, host, reference, serve, settings};
 
 /// Isobar: one resource model over private hosts and public clouds.
 #[derive(Parser)]
@@ -25,6 +25,15 @@ enum Command {
     Migrate(Common),
     /// Check what this machine needs, with the cure for each thing that is missing.
     Doctor(Common),
+    /// Print an OpenAPI document.
+    #[command(hide = true)]
+    Openapi { name: String },
+    /// Print the configuration page.
+    #[command(hide = true)]
+    ConfigReference,
+    /// Print the state machines.
+    #[command(hide = true)]
+    States,
 }
 
 /// What overrides the configuration file and the environment.
@@ -83,5 +92,13 @@ pub async fn run(isobar: Isobar) -> Result<ExitCode> {
         Command::Agent(agent) => host::run(agent).await,
         Command::Migrate(common) => serve::migrate(settings::load(common)?).await,
         Command::Doctor(common) => doctor::run(settings::load(common)?).await,
+        Command::Openapi { name } => print(reference::openapi(&name)?),
+        Command::ConfigReference => print(reference::configuration()),
+        Command::States => print(reference::machines()),
     }
+}
+
+fn print(text: String) -> Result<ExitCode> {
+    println!("{}", text.trim_end());
+    Ok(ExitCode::SUCCESS)
 }

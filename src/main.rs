@@ -4,6 +4,7 @@ mod admin;
 mod cli;
 mod doctor;
 mod host;
+mod reference;
 mod roles;
 mod serve;
 mod settings;

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
-use auth::{Policy, Who, token::Verifier};
+use auth::{Cx, Policy, Who, token::Verifier};
 use axum::Router;
 use store::{Migration, Store};
 use tokio::net::TcpListener;
@@ -191,13 +191,13 @@ async fn assemble(
 
 /// Removes what aborted uploads left, now and then.
 async fn sweep(state: glance::State, shutdown: CancellationToken) {
-    let mut tick = tokio::time::interval(Duration::from_secs(60));
+    let mut tick = tokio::time::interval(Duration::from_secs(30));
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return,
             _ = tick.tick() => {}
         }
-        if let Err(error) = glance::sweep(&state).await {
+        if let Err(error) = glance::sweep(&Cx::service("glance", "req-sweep"), &state).await {
             tracing::warn!("image contents could not be swept: {}", error.chain());
         }
     }

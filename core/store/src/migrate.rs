@@ -71,6 +71,16 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Makes another database on the same server. PostgreSQL only.
+    pub async fn create_database(&self, name: &str) -> Result<()> {
+        if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            return Err(Error::invalid(format!("`{name}` is not a name for a database")));
+        }
+        run(&self.write, &format!("CREATE DATABASE {name}")).await
+    }
+}
+
 async fn run(tx: &impl ConnectionTrait, sql: &str) -> Result<(), Error> {
     tx.execute_unprepared(sql)
         .await

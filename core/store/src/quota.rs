@@ -36,6 +36,8 @@ pub const DEFAULTS: &[(&str, i64)] = &[
     ("networks", 100),
     ("snapshots", 4000),
     ("keypairs", 200),
+    ("images", 1000),
+    ("image_gib", 20_000),
 ];
 
 impl Tx {

@@ -82,7 +82,7 @@ impl Tx {
     }
 
     /// Any statement sea-query can build; how many rows it touched.
-    pub async fn execute(&self, statement: &(impl sea_orm::StatementBuilder + Sync)) -> Result<u64> {
+    pub async fn execute(&self, statement: &impl sea_orm::StatementBuilder) -> Result<u64> {
         let done = self.inner.execute(statement).await.map_err(|e| fault("changing", e))?;
         Ok(done.rows_affected())
     }

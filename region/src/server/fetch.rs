@@ -43,7 +43,8 @@ pub async fn fetch(state: &State, cx: &Cx, input: api::Create) -> Result<Ready> 
         zone: optional::<zone::Entity, _>(store, cx, input.zone.as_deref(), |row| row.id).await?,
         host: optional::<host::Entity, _>(store, cx, input.host.as_deref(), |row| row.id).await?,
     };
-    let ask = wanted.ask(cx, &input, &flavor, root, &image);
+    let mut ask = wanted.ask(cx, &input, &flavor, root, &image);
+    ask["networks"] = json!(networks.iter().map(|network| network.id).collect::<Vec<_>>());
     Ok(Ready { names, image, flavor, networks, keypair, root, ask, input })
 }
 
