@@ -1,5 +1,7 @@
 //! The built climc against scripted answers: what the client does with them. Nothing here tests the services.
 
+#![allow(clippy::unwrap_used, reason = "a test binary")]
+
 mod fake;
 
 use expect_test::expect;
