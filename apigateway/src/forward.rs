@@ -40,6 +40,10 @@ impl Services {
         }
     }
 
+    pub const fn all(&self) -> [&Service; 4] {
+        [&self.identity, &self.image, &self.placement, &self.region]
+    }
+
     /// By the first segment of the path.
     fn of(&self, path: &str) -> &Service {
         match path.split('/').nth(1) {

@@ -15,7 +15,15 @@ pub enum Upstream {
     Http(String),
 }
 
+impl Default for Upstream {
+    /// A service without paths.
+    fn default() -> Self {
+        Self::Local(Router::new())
+    }
+}
+
 /// Everything [`crate::app`] needs.
+#[derive(Default)]
 pub struct Options {
     /// `/identity` and below.
     pub identity: Upstream,
@@ -27,7 +35,8 @@ pub struct Options {
     pub region: Upstream,
     /// Served as `/openapi/<name>.json`, the first also as `/openapi.json`.
     pub documents: Vec<(&'static str, OpenApi)>,
-    /// What `/readyz` and the status page show.
+    /// What `/readyz` answers from, and the status page shows. Services in other processes need none: the page asks each,
+    /// and a gateway stays ready when one of them is not.
     pub checks: Vec<Check>,
     pub rate: Rate,
     pub limits: Limits,
@@ -36,24 +45,6 @@ pub struct Options {
     /// A proxy of ours stands in front and sets `X-Forwarded-For`, `-Host` and `-Proto`. Without one these are the words
     /// of strangers and are replaced.
     pub trust_forwarded: bool,
-}
-
-impl Options {
-    /// The services, and the default of everything else.
-    pub fn new(identity: Upstream, image: Upstream, placement: Upstream, region: Upstream) -> Self {
-        Self {
-            identity,
-            image,
-            placement,
-            region,
-            documents: Vec::new(),
-            checks: Vec::new(),
-            rate: Rate::default(),
-            limits: Limits::default(),
-            secure_cookies: false,
-            trust_forwarded: false,
-        }
-    }
 }
 
 /// How many requests one client address may send; an IPv6 client is its /64.

@@ -5,11 +5,12 @@ use std::time::Duration;
 use axum::{
     Json,
     extract::State,
+    http::header,
     response::{Html, IntoResponse, Response},
 };
 use futures::future::join_all;
+use types::Result;
 use utoipa::ToSchema;
-use web::health::Check;
 
 use crate::Gateway;
 
@@ -32,33 +33,39 @@ pub async fn version() -> Json<Version> {
 }
 
 pub async fn page(State(gateway): State<Gateway>) -> Response {
-    let results = join_all(gateway.checks.iter().map(try_out)).await;
+    let services = gateway
+        .services
+        .all()
+        .map(|service| try_out(service.name, service.probe()));
+    let checks = gateway.checks.iter().map(|check| try_out(check.name, (check.run)()));
+    let (services, checks) = tokio::join!(join_all(services), join_all(checks));
+    let results: Vec<_> = services.into_iter().chain(checks).collect();
     let good = results.iter().all(|(_, trouble)| trouble.is_none());
     let rows: String = results
         .iter()
         .map(|(name, trouble)| row(name, trouble.as_deref()))
         .collect();
-    let (class, word) = match (good, results.is_empty()) {
-        (_, true) => ("good", "Running"),
-        (true, _) => ("good", "All services are ready"),
-        (false, _) => ("bad", "Not everything is ready"),
+    let (class, word) = if good {
+        ("good", "Everything is ready")
+    } else {
+        ("bad", "Not everything is ready")
     };
     let html = include_str!("status.html")
         .replace("{{version}}", VERSION)
         .replace("{{class}}", class)
         .replace("{{summary}}", word)
         .replace("{{services}}", &rows);
-    ([("cache-control", "no-store")], Html(html)).into_response()
+    ([(header::CACHE_CONTROL, "no-store")], Html(html)).into_response()
 }
 
-/// The name of a check and what is wrong, if anything. Causes stay in `/readyz`.
-async fn try_out(check: &Check) -> (&'static str, Option<String>) {
-    let trouble = match tokio::time::timeout(PATIENCE, (check.run)()).await {
+/// What is wrong, if anything. Causes stay in `/readyz`.
+async fn try_out(name: &str, work: impl Future<Output = Result<()>>) -> (&str, Option<String>) {
+    let trouble = match tokio::time::timeout(PATIENCE, work).await {
         Ok(Ok(())) => None,
         Ok(Err(error)) => Some(error.message),
         Err(_) => Some("no answer within 2 s".to_owned()),
     };
-    (check.name, trouble)
+    (name, trouble)
 }
 
 fn row(name: &str, trouble: Option<&str>) -> String {

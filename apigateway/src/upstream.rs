@@ -91,6 +91,26 @@ impl Service {
         }
     }
 
+    /// Whether it is alive. What is in this process is.
+    pub async fn probe(&self) -> Result<()> {
+        let Transport::Http { client, origin } = &self.transport else {
+            return Ok(());
+        };
+        let answer = client
+            .as_ref()
+            .map_err(Clone::clone)?
+            .get(format!("{origin}/healthz"))
+            .send()
+            .await;
+        match answer.map_err(|e| self.lost(e))?.status() {
+            status if status.is_success() => Ok(()),
+            status => Err(Error::unavailable(format!(
+                "the {} service answers {status}",
+                self.name
+            ))),
+        }
+    }
+
     fn unwritable(&self, error: impl std::error::Error) -> Error {
         Error::invalid(format!("this request cannot be written for the {} service", self.name)).because(error)
     }
