@@ -16,7 +16,7 @@ type Changes<'a> = &'a [(&'a str, String)];
 pub fn servers(database: &Database, count: usize) -> Result<()> {
     let derived = |column: &str| format!("substr({column}, 1, length({column}) - 10) || {DIGITS}");
     let card = [4, 6, 8, 10]
-        .map(|at| format!("substr(CAST(10000000000 + n AS TEXT), {}, 2)", at - 2))
+        .map(|at| format!("substr(CAST(10000000000 + n AS TEXT), {at}, 2)"))
         .join(" || ':' || ");
     let server = [
         ("id", derived("id")),
