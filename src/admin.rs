@@ -9,12 +9,18 @@ pub fn password(config: &Config) -> String {
     config
         .admin_password
         .clone()
-        .or_else(|| fs::read_to_string(config.data_dir.join("admin.env")).ok().and_then(|text| value(&text, "OS_PASSWORD")))
+        .or_else(|| {
+            fs::read_to_string(config.data_dir.join("admin.env"))
+                .ok()
+                .and_then(|text| value(&text, "OS_PASSWORD"))
+        })
         .unwrap_or_else(secret)
 }
 
 fn value(text: &str, key: &str) -> Option<String> {
-    let line = text.lines().find_map(|line| line.trim_start_matches("export ").strip_prefix(key)?.strip_prefix('='))?;
+    let line = text
+        .lines()
+        .find_map(|line| line.trim_start_matches("export ").strip_prefix(key)?.strip_prefix('='))?;
     Some(line.trim_matches('\'').to_owned())
 }
 
@@ -30,7 +36,10 @@ pub fn write_env(config: &Config, origin: &str, password: &str) -> Result<()> {
         ("OS_REGION_NAME", config.region.clone()),
         ("OS_IDENTITY_API_VERSION", "3".to_owned()),
     ];
-    let text: String = lines.iter().map(|(key, value)| format!("export {key}='{value}'\n")).collect();
+    let text: String = lines
+        .iter()
+        .map(|(key, value)| format!("export {key}='{value}'\n"))
+        .collect();
     write_private(&config.data_dir.join("admin.env"), &text)
 }
 
@@ -63,7 +72,12 @@ fn secret() -> String {
 fn write_private(path: &Path, text: &str) -> Result<()> {
     let new = path.with_extension("new");
     let write = || -> std::io::Result<()> {
-        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&new)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&new, path)

@@ -76,7 +76,12 @@ pub struct Agent {
     /// The address the controller reaches this host by, when it differs.
     #[arg(long, value_name = "ADDR:PORT")]
     pub advertise: Option<String>,
-    #[arg(long, value_name = "URI", env = "ISOBAR_LIBVIRT_URI", default_value = "qemu:///system")]
+    #[arg(
+        long,
+        value_name = "URI",
+        env = "ISOBAR_LIBVIRT_URI",
+        default_value = "qemu:///system"
+    )]
     pub libvirt_uri: String,
     /// auto, kvm or qemu. auto uses KVM only where a guest really runs with it.
     #[arg(long, value_name = "KIND", env = "ISOBAR_ACCEL", default_value = "auto")]

@@ -9,9 +9,14 @@ use crate::serve;
 /// The named OpenAPI document as JSON.
 pub fn openapi(name: &str) -> Result<String> {
     let documents = serve::documents();
-    let document = documents.iter().find(|(known, _)| *known == name).map(|(_, document)| document);
+    let document = documents
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, document)| document);
     let document = document.ok_or_else(|| Error::invalid(format!("there is no document `{name}`")))?;
-    document.to_pretty_json().map_err(|e| Error::broken("the document cannot be written").because(e))
+    document
+        .to_pretty_json()
+        .map_err(|e| Error::broken("the document cannot be written").because(e))
 }
 
 /// The page about every setting.
@@ -22,15 +27,23 @@ pub fn configuration() -> String {
          Everything has a default; unknown keys are refused.\n\n| key | variable | default | meaning |\n|---|---|---|---|\n",
     );
     for (name, about) in config::FIELDS {
-        let default = defaults.get(*name).map_or_else(|| "none".to_owned(), |value| format!("`{value}`"));
-        let _ = writeln!(page, "| `{name}` | `ISOBAR_{}` | {default} | {about} |", name.to_uppercase());
+        let default = defaults
+            .get(*name)
+            .map_or_else(|| "none".to_owned(), |value| format!("`{value}`"));
+        let _ = writeln!(
+            page,
+            "| `{name}` | `ISOBAR_{}` | {default} | {about} |",
+            name.to_uppercase()
+        );
     }
     page
 }
 
 /// Every state machine as a diagram.
 pub fn machines() -> String {
-    let mut page = String::from("# State machines\n\nDrawn from `core/types/src/states.rs`. A move that is not here is refused.\n");
+    let mut page = String::from(
+        "# State machines\n\nDrawn from `core/types/src/states.rs`. A move that is not here is refused.\n",
+    );
     macro_rules! draw {
         ($($machine:ident)*) => {$(
             let _ = writeln!(page, "\n## {}\n\n```mermaid\nstateDiagram-v2", stringify!($machine));

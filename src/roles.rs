@@ -29,10 +29,13 @@ impl Roles {
             return Ok(Self(ALL.iter().map(|(_, role)| *role).collect()));
         }
         let find = |word: &String| {
-            ALL.iter().find(|(name, _)| name == word).map(|(_, role)| *role).ok_or_else(|| {
-                let known: Vec<_> = ALL.iter().map(|(name, _)| *name).collect();
-                Error::invalid(format!("there is no role `{word}`: use any of {}", known.join(", ")))
-            })
+            ALL.iter()
+                .find(|(name, _)| name == word)
+                .map(|(_, role)| *role)
+                .ok_or_else(|| {
+                    let known: Vec<_> = ALL.iter().map(|(name, _)| *name).collect();
+                    Error::invalid(format!("there is no role `{word}`: use any of {}", known.join(", ")))
+                })
         };
         words.iter().map(find).collect::<Result<_>>().map(Self)
     }
@@ -46,7 +49,11 @@ impl Roles {
     }
 
     pub fn names(&self) -> String {
-        let names: Vec<_> = ALL.iter().filter(|(_, role)| self.has(*role)).map(|(name, _)| *name).collect();
+        let names: Vec<_> = ALL
+            .iter()
+            .filter(|(_, role)| self.has(*role))
+            .map(|(name, _)| *name)
+            .collect();
         names.join(", ")
     }
 }
@@ -61,6 +68,9 @@ pub fn elsewhere(config: &Config, role: Role) -> Result<&str> {
         Role::Apigateway => return Err(Error::broken("nothing calls the gateway")),
     };
     url.as_deref().map(|url| url.trim_end_matches('/')).ok_or_else(|| {
-        Error::invalid(format!("this process does not serve {role:?} itself: set {key} (or ISOBAR_{}) to where it is", key.to_uppercase()))
+        Error::invalid(format!(
+            "this process does not serve {role:?} itself: set {key} (or ISOBAR_{}) to where it is",
+            key.to_uppercase()
+        ))
     })
 }

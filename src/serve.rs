@@ -21,7 +21,14 @@ const DRAIN: Duration = Duration::from_secs(9);
 
 /// Every table of the product, in the order they depend on each other.
 pub fn migrations() -> Vec<Migration> {
-    [task::MIGRATIONS, keystone::MIGRATIONS, glance::MIGRATIONS, region::MIGRATIONS, scheduler::MIGRATIONS].concat()
+    [
+        task::MIGRATIONS,
+        keystone::MIGRATIONS,
+        glance::MIGRATIONS,
+        region::MIGRATIONS,
+        scheduler::MIGRATIONS,
+    ]
+    .concat()
 }
 
 pub async fn migrate(config: Config) -> Result<ExitCode> {
@@ -44,10 +51,17 @@ pub async fn open(config: &Config) -> Result<Store> {
 pub async fn run(config: Config) -> Result<ExitCode> {
     settings::log(&config.log, &config.log_format)?;
     let roles = Roles::parse(&config.roles)?;
-    std::fs::create_dir_all(&config.data_dir)
-        .map_err(|e| Error::invalid(format!("the data directory {} cannot be made", config.data_dir.display())).because(e))?;
+    std::fs::create_dir_all(&config.data_dir).map_err(|e| {
+        Error::invalid(format!(
+            "the data directory {} cannot be made",
+            config.data_dir.display()
+        ))
+        .because(e)
+    })?;
     let listener = bind(&config.listen).await?;
-    let address = listener.local_addr().map_err(|e| Error::broken("the listening address is not known").because(e))?;
+    let address = listener
+        .local_addr()
+        .map_err(|e| Error::broken("the listening address is not known").because(e))?;
     let origin = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let store = open(&config).await?;
     store.migrate(&migrations()).await?;
@@ -139,7 +153,10 @@ async fn assemble(
     shutdown: CancellationToken,
 ) -> Result<(Router, impl Future<Output = ()> + use<>)> {
     let verifier = keystone::verifier(store).await?;
-    let gate = Gate { tokens: Arc::new(Tokens(verifier.clone())), policy: Arc::new(Policy::default()) };
+    let gate = Gate {
+        tokens: Arc::new(Tokens(verifier.clone())),
+        policy: Arc::new(Policy::default()),
+    };
     let peers = Peers::new(config, roles, secret)?;
     let mut services = Services::default();
 
@@ -155,7 +172,11 @@ async fn assemble(
     }
     let mut sweeping = None;
     if roles.has(Role::Glance) {
-        let state = glance::State::open(store.clone(), config.data_dir.join("images"), config.image_store.as_deref())?;
+        let state = glance::State::open(
+            store.clone(),
+            config.data_dir.join("images"),
+            config.image_store.as_deref(),
+        )?;
         let app = gated(glance::app(state.clone()), &gate);
         peers.glance.fill(app.clone());
         services.image = Some(app);
@@ -168,7 +189,12 @@ async fn assemble(
     }
     let mut working = None;
     if roles.has(Role::Region) {
-        let state = region::State::new(store.clone(), drivers::registry(), peers.scheduler_as_us.clone(), peers.glance_as_us.clone());
+        let state = region::State::new(
+            store.clone(),
+            drivers::registry(),
+            peers.scheduler_as_us.clone(),
+            peers.glance_as_us.clone(),
+        );
         services.region = Some(gated(region::app(state.clone()), &gate));
         working = Some(state);
     }
@@ -205,7 +231,10 @@ async fn sweep(state: glance::State, shutdown: CancellationToken) {
 
 fn gated(app: Router, gate: &Gate) -> Router {
     app.layer(axum::middleware::from_fn(web::observe::record))
-        .layer(axum::middleware::from_fn_with_state(gate.clone(), web::caller::identify))
+        .layer(axum::middleware::from_fn_with_state(
+            gate.clone(),
+            web::caller::identify,
+        ))
 }
 
 /// The other services, as this process calls them.
@@ -239,7 +268,10 @@ impl Peers {
             if !roles.has(Role::Region) {
                 return Ok((Peer::http(name, ""), Slot(None)));
             }
-            Ok((Peer::http(name, &format!("{}{prefix}", elsewhere(config, role)?)), Slot(None)))
+            Ok((
+                Peer::http(name, &format!("{}{prefix}", elsewhere(config, role)?)),
+                Slot(None),
+            ))
         };
         let (keystone_peer, keystone) = connect("keystone", Role::Keystone, "/identity")?;
         let (glance_peer, glance) = connect("glance", Role::Glance, "/image")?;
@@ -270,8 +302,14 @@ impl Services {
         if roles.has(Role::Apigateway) {
             return self.behind_gateway(config, checks);
         }
-        let mut router = Router::new().merge(web::health::routes(checks)).merge(web::observe::routes());
-        for (prefix, app) in [("/identity", self.identity), ("/image", self.image), ("/placement", self.placement)] {
+        let mut router = Router::new()
+            .merge(web::health::routes(checks))
+            .merge(web::observe::routes());
+        for (prefix, app) in [
+            ("/identity", self.identity),
+            ("/image", self.image),
+            ("/placement", self.placement),
+        ] {
             if let Some(app) = app {
                 router = router.nest_service(prefix, app);
             }
@@ -290,15 +328,18 @@ impl Services {
                 None => apigateway::Upstream::Http(elsewhere(config, role)?.to_owned()),
             })
         };
-        let options = apigateway::Options {
-            identity: upstream("/identity", self.identity, Role::Keystone)?,
-            image: upstream("/image", self.image, Role::Glance)?,
-            placement: upstream("/placement", self.placement, Role::Scheduler)?,
-            region: upstream("", self.region, Role::Region)?,
-            documents: documents(),
-            checks,
-            ..apigateway::Options::default()
-        };
+        let mut options = apigateway::Options::new(
+            upstream("/identity", self.identity, Role::Keystone)?,
+            upstream("/image", self.image, Role::Glance)?,
+            upstream("/placement", self.placement, Role::Scheduler)?,
+            upstream("", self.region, Role::Region)?,
+        );
+        options.documents = documents();
+        options.checks = checks;
+        options.secure_cookies = config
+            .public_url
+            .as_deref()
+            .is_some_and(|url| url.starts_with("https://"));
         Ok(apigateway::app(options))
     }
 }
@@ -306,9 +347,30 @@ impl Services {
 /// The OpenAPI documents, the region's first.
 pub fn documents() -> Vec<(&'static str, utoipa::openapi::OpenApi)> {
     vec![
-        ("region", web::docs::document("Isobar region", "Servers, disks, networks and where they are.", region::operations())),
-        ("scheduler", web::docs::document("Isobar scheduler", "Where things go, and the capacity they hold.", scheduler::operations())),
-        ("gateway", web::docs::document("Isobar gateway", "Sessions, health and documents of the one origin.", apigateway::operations())),
+        (
+            "region",
+            web::docs::document(
+                "Isobar region",
+                "Servers, disks, networks and where they are.",
+                region::operations(),
+            ),
+        ),
+        (
+            "scheduler",
+            web::docs::document(
+                "Isobar scheduler",
+                "Where things go, and the capacity they hold.",
+                scheduler::operations(),
+            ),
+        ),
+        (
+            "gateway",
+            web::docs::document(
+                "Isobar gateway",
+                "Sessions, health and documents of the one origin.",
+                apigateway::operations(),
+            ),
+        ),
     ]
 }
 

@@ -33,12 +33,19 @@ pub fn load(flags: Common) -> Result<Config> {
 
 /// Logs to stderr. A second call changes nothing.
 pub fn log(filter: &str, format: &str) -> Result<()> {
-    let filter = EnvFilter::try_new(filter).map_err(|e| Error::invalid(format!("`{filter}` is not a log filter")).because(e))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter =
+        EnvFilter::try_new(filter).map_err(|e| Error::invalid(format!("`{filter}` is not a log filter")).because(e))?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     let set = match format {
         "json" => log.json().try_init(),
         "text" => log.try_init(),
-        other => return Err(Error::invalid(format!("log_format is `{other}`; it must be text or json"))),
+        other => {
+            return Err(Error::invalid(format!(
+                "log_format is `{other}`; it must be text or json"
+            )));
+        }
     };
     set.or(Ok(()))
 }

@@ -32,6 +32,23 @@ impl Database {
         Self::open(format!("{server}/{name}"), None, migrations).await
     }
 
+    /// PostgreSQL when `ISOBAR_TEST_STORE` says so, else SQLite: for suites that are run once per kind.
+    pub async fn chosen(migrations: &[Migration]) -> Self {
+        match std::env::var("ISOBAR_TEST_STORE").as_deref() {
+            Ok("postgres") => Self::postgres(migrations).await,
+            _ => Self::sqlite(migrations).await,
+        }
+    }
+
+    /// The database's name on its server; empty for a file.
+    pub fn name(&self) -> &str {
+        if self.store.is_postgres() {
+            self.url.rsplit('/').next().unwrap_or_default()
+        } else {
+            ""
+        }
+    }
+
     async fn open(url: String, directory: Option<TempDir>, migrations: &[Migration]) -> Self {
         let store = Store::open(&url).await.expect("the database opens");
         store.migrate(migrations).await.expect("the migrations apply");

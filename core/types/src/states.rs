@@ -9,7 +9,7 @@ machine! {
         Scheduling = "scheduling" Moving -> [Building, Failed, Deleting],
         /// A host is claimed; disks, addresses and the guest are being made.
         Building = "building" Moving -> [Running, Stopped, Failed, Deleting],
-        Running = "running" Resting -> [Stopping, Rebooting, Stopped, Failed, Deleting, Updating],
+        Running = "running" Resting -> [Stopping, Rebooting, Rebuilding, Stopped, Failed, Deleting, Updating],
         Stopped = "stopped" Resting -> [Starting, Running, Resizing, Rebuilding, Reverting, Failed, Deleting, Updating],
         Starting = "starting" Moving -> [Running, Stopped, Failed],
         Stopping = "stopping" Moving -> [Stopped, Running, Failed],

@@ -176,7 +176,9 @@ impl Peer {
 
 async fn collect(stream: BoxStream<'static, Result<Bytes>>) -> Result<Bytes> {
     let frames = stream.map_ok(http_body::Frame::data);
-    Ok(BodyExt::collect(http_body_util::StreamBody::new(frames)).await?.to_bytes())
+    Ok(BodyExt::collect(http_body_util::StreamBody::new(frames))
+        .await?
+        .to_bytes())
 }
 
 fn lost(name: &str, error: impl std::error::Error) -> Error {

@@ -45,6 +45,7 @@ pub struct World {
     pub state: glance::State,
     pub app: Router,
     pub dir: tempfile::TempDir,
+    _database: testkit::Database,
 }
 
 pub const MEMBER: &str = "p1:member";
@@ -59,14 +60,16 @@ impl World {
     /// With some of its state changed before it starts.
     pub async fn with(change: impl FnOnce(&mut glance::State)) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&format!("sqlite://{}/db", dir.path().display()))
-            .await
-            .unwrap();
-        store.migrate(glance::MIGRATIONS).await.unwrap();
-        let mut state = glance::State::open(store, dir.path().join("images"), None).unwrap();
+        let database = testkit::Database::chosen(glance::MIGRATIONS).await;
+        let mut state = glance::State::open(database.store.clone(), dir.path().join("images"), None).unwrap();
         change(&mut state);
         let app = mount(&state);
-        Self { state, app, dir }
+        Self {
+            state,
+            app,
+            dir,
+            _database: database,
+        }
     }
 
     pub async fn call(&self, token: &str, method: Method, path: &str, headers: &[(&str, &str)], body: Body) -> Reply {

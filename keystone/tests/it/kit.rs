@@ -1,7 +1,5 @@
 //! A keystone with an administrator on a database of its own, and short ways to call it.
 
-use std::process::Command;
-
 use axum::{
     Router,
     body::Body,
@@ -11,7 +9,7 @@ use http_body_util::BodyExt;
 use keystone::{Bootstrap, Made, Options, State};
 use serde_json::{Value, json};
 use store::Store;
-use tempfile::TempDir;
+use testkit::Database;
 use tower::ServiceExt;
 
 pub const PASSWORD: &str = "admin-password";
@@ -24,7 +22,7 @@ pub struct World {
     pub store: Store,
     pub made: Made,
     pub url: String,
-    _dir: TempDir,
+    _database: Database,
 }
 
 /// What came back.
@@ -64,25 +62,10 @@ pub fn bootstrap() -> Bootstrap {
     }
 }
 
-/// SQLite in a directory, or a new database of the PostgreSQL server that `ISOBAR_TEST_POSTGRES` names.
-fn database(dir: &TempDir) -> String {
-    let Ok(server) = std::env::var("ISOBAR_TEST_POSTGRES") else {
-        return format!("sqlite://{}", dir.path().join("keystone.db").display());
-    };
-    let name = format!("keystone_{}", uuid::Uuid::new_v4().simple());
-    let made = Command::new("psql")
-        .args([&format!("{server}/postgres"), "-qc", &format!("CREATE DATABASE {name}")])
-        .status();
-    assert!(made.unwrap().success(), "no database could be made on {server}");
-    format!("{server}/{name}")
-}
-
 impl World {
     pub async fn new() -> Self {
-        let dir = TempDir::new().unwrap();
-        let url = database(&dir);
-        let store = Store::open(&url).await.unwrap();
-        store.migrate(keystone::MIGRATIONS).await.unwrap();
+        let database = Database::chosen(keystone::MIGRATIONS).await;
+        let (store, url) = (database.store.clone(), database.url.clone());
         let made = keystone::bootstrap(&store, &bootstrap()).await.unwrap();
         let (state, app) = replica(&store).await;
         Self {
@@ -91,7 +74,7 @@ impl World {
             store,
             made,
             url,
-            _dir: dir,
+            _database: database,
         }
     }
 

@@ -1,12 +1,19 @@
 //! `GET /servers/{key}/console-log`: what the guest wrote last.
 
-use axum::{Json, Router, extract::{Path, RawQuery, State as Get}, routing::get};
+use axum::{
+    Json, Router,
+    extract::{Path, RawQuery, State as Get},
+    routing::get,
+};
 use contract::Call;
 use types::{Error, Result, api::server as api};
 use web::{Caller, Problem, docs::Operation, query};
 
 use super::Entity;
-use crate::{Routes, State, clouds::{PATIENCE, family}};
+use crate::{
+    Routes, State,
+    clouds::{PATIENCE, family},
+};
 
 /// Bytes shown when the caller does not say, and at most.
 const USUAL: usize = 64 << 10;
@@ -15,10 +22,19 @@ const MOST: usize = 1 << 20;
 pub fn routes() -> Routes {
     use utoipa::openapi::HttpMethod;
     let about = "What the guest wrote to its console last.";
-    let operation = Operation::new(HttpMethod::Get, "/servers/{key}/console-log", "server_console_log", "server", about)
-        .query("bytes", "how much of the end; 65536 when absent, at most 1048576")
-        .answers::<api::ConsoleLog>("200", "the text");
-    (Router::new().route("/servers/{key}/console-log", get(show)), vec![operation])
+    let operation = Operation::new(
+        HttpMethod::Get,
+        "/servers/{key}/console-log",
+        "server_console_log",
+        "server",
+        about,
+    )
+    .query("bytes", "how much of the end; 65536 when absent, at most 1048576")
+    .answers::<api::ConsoleLog>("200", "the text");
+    (
+        Router::new().route("/servers/{key}/console-log", get(show)),
+        vec![operation],
+    )
 }
 
 async fn show(
@@ -39,6 +55,8 @@ async fn show(
     let (account, machine) = server.machine()?;
     let call = Call::new(cx.request_id(), PATIENCE);
     let cloud = state.clouds.of(&call, account).await?;
-    let text = family(cloud.compute(), "servers")?.console_log(&call, &machine, limit).await?;
+    let text = family(cloud.compute(), "servers")?
+        .console_log(&call, &machine, limit)
+        .await?;
     Ok(Json(api::ConsoleLog { text }))
 }

@@ -1,26 +1,50 @@
 //! Creating servers: one transaction writes rows, quota, addresses and tasks; a task per server makes it.
 
 use auth::Cx;
-use axum::{Json, Router, body::Bytes, extract::{RawQuery, State as Get}, http::{HeaderMap, StatusCode}, response::{IntoResponse, Response}, routing::post};
-use contract::{MachineSpec, compute::{Nic, Seed, Shape}, network::Lease};
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{RawQuery, State as Get},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use contract::{
+    MachineSpec,
+    compute::{Nic, Seed, Shape},
+    network::Lease,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::{Tx, sea_orm::{ActiveValue::Set, sea_query::Expr}};
+use store::{
+    Tx,
+    sea_orm::{ActiveValue::Set, EntityTrait, sea_query::Expr},
+};
 use task::{Outcome, StepKind, TaskCx, Workflow};
 use types::{
     DiskId, ExternalRef, Json as JsonColumn, NetworkId, Result, ServerId, Size, TaskId, Timestamp,
-    api::{Accepted, Items, server as api}, states::{self, Power},
+    api::{Accepted, Items, server as api},
+    states::{self, Power},
 };
 use web::{App, Caller, Problem, docs::Operation, noun::Key, query::Wishes};
 
-use super::{Entity, Model, fetch::{Ready, fetch}, settle, steps::*, target};
+use super::{
+    Entity, Model,
+    fetch::{Ready, fetch},
+    settle,
+    steps::*,
+    target,
+};
 use crate::{Routes, State, address, disk, flavor::taken, images::Image, network::ensure::EnsureNetwork, swap::set};
 
 pub fn routes() -> Routes {
     use utoipa::openapi::HttpMethod;
     let about = "Creates servers: one, or `count` of them in one decision.";
     let operation = Operation::new(HttpMethod::Post, "/servers", "server_create", "server", about)
-        .header("Idempotency-Key", "sending the same key again gives the same answer and makes nothing new")
+        .header(
+            "Idempotency-Key",
+            "sending the same key again gives the same answer and makes nothing new",
+        )
         .query("wait", "answer when all tasks are over, or after this long: `30s`")
         .query("dry_run", "true: say where they would go, and change nothing")
         .takes::<api::Create>()
@@ -66,28 +90,49 @@ async fn create(
     }
     let (rows, tasks): (Vec<_>, Vec<_>) = made.into_iter().unzip();
     // What is kept for a repeated request names the same servers and tasks; addresses are not readable yet.
-    key.remember(&tx, StatusCode::ACCEPTED, &answer(&state, rows.clone(), &tasks).await?).await?;
+    key.remember(&tx, StatusCode::ACCEPTED, &answer(&state, rows.clone(), &tasks).await?)
+        .await?;
     tx.commit().await?;
     let answer = answer(&state, rows.clone(), &tasks).await?;
-    let Some(limit) = wishes.wait else { return Ok((StatusCode::ACCEPTED, Json(answer)).into_response()) };
-    let waits = tasks.iter().map(|task| web::accepted::wait(&state.store, Some(*task), Some(limit)));
+    let Some(limit) = wishes.wait else {
+        return Ok((StatusCode::ACCEPTED, Json(answer)).into_response());
+    };
+    let waits = tasks
+        .iter()
+        .map(|task| web::accepted::wait(&state.store, Some(*task), Some(limit)));
     futures::future::try_join_all(waits).await?;
     let mut fresh = Vec::new();
     for row in rows {
-        fresh.extend(state.store.one(<Entity as store::sea_orm::EntityTrait>::find_by_id(row.id)).await?);
+        fresh.extend(
+            state
+                .store
+                .one(Entity::find_by_id(row.id))
+                .await?,
+        );
     }
     Ok((StatusCode::ACCEPTED, Json(self::answer(&state, fresh, &tasks).await?)).into_response())
 }
 
 async fn answer(state: &State, rows: Vec<Model>, tasks: &[TaskId]) -> Result<Value> {
     let views = super::view::views(&state.store, rows).await?;
-    let items = views.into_iter().zip(tasks).map(|(item, task)| Accepted { item, task: Some(*task) }).collect();
+    let items = views
+        .into_iter()
+        .zip(tasks)
+        .map(|(item, task)| Accepted {
+            item,
+            task: Some(*task),
+        })
+        .collect();
     web::noun::json(&Items { items, next: None })
 }
 
 /// Asks the scheduler without claiming, so that what fits nowhere is refused before anything is written.
 async fn plan(state: &State, cx: &Cx, ready: &Ready) -> Result<api::Plan> {
-    let consumers: Vec<_> = ready.names.iter().map(|name| json!({ "consumer": format!("server/{name}"), "token": name })).collect();
+    let consumers: Vec<_> = ready
+        .names
+        .iter()
+        .map(|name| json!({ "consumer": format!("server/{name}"), "token": name }))
+        .collect();
     let mut request = ready.ask.clone();
     request["count"] = json!(ready.names.len());
     let body = json!({ "consumers": consumers, "request": request, "dry_run": true });
@@ -98,9 +143,16 @@ async fn plan(state: &State, cx: &Cx, ready: &Ready) -> Result<api::Plan> {
         .names
         .iter()
         .zip(placements)
-        .map(|(server, place)| api::Planned { server: server.clone(), host: text(&place["host_name"]), why: text(&place["why"]) })
+        .map(|(server, place)| api::Planned {
+            server: server.clone(),
+            host: text(&place["host_name"]),
+            why: text(&place["why"]),
+        })
         .collect();
-    Ok(api::Plan { placements, explanation: claims["explanation"].clone() })
+    Ok(api::Plan {
+        placements,
+        explanation: claims["explanation"].clone(),
+    })
 }
 
 /// One server with everything that must exist together with it.
@@ -108,21 +160,40 @@ async fn insert(cx: &Cx, tx: &mut Tx, ready: &Ready, name: &str) -> Result<(Mode
     let (project, _) = cx.project()?;
     let root_gib = ready.root.gib_up();
     let memory = i64::try_from(ready.flavor.memory.as_mib()).unwrap_or(i64::MAX);
-    tx.charge(project, &[("servers", 1), ("vcpus", ready.flavor.vcpus), ("memory_mib", memory), ("disks", 1), ("disk_gib", root_gib)])
-        .await?;
-    let row = tx.insert(server_row(cx, ready, name)?).await.map_err(|e| taken(e, "server", name))?;
+    tx.charge(
+        project,
+        &[
+            ("servers", 1),
+            ("vcpus", ready.flavor.vcpus),
+            ("memory_mib", memory),
+            ("disks", 1),
+            ("disk_gib", root_gib),
+        ],
+    )
+    .await?;
+    let row = tx
+        .insert(server_row(cx, ready, name)?)
+        .await
+        .map_err(|e| taken(e, "server", name))?;
     let root = tx.insert(root_row(&row, ready)).await?;
     let mut nics = Vec::new();
     for (slot, network) in ready.networks.iter().enumerate() {
         let address = address::take(tx, network.id, row.id, i64::try_from(slot).unwrap_or(0)).await?;
-        nics.push(Card { network: network.id, mac: address.mac, address: address.address });
+        nics.push(Card {
+            network: network.id,
+            mac: address.mac,
+            address: address.address,
+        });
     }
     let workflow = CreateServer {
         server: row.id,
         name: name.to_owned(),
         disk: root.id,
         root: ready.root,
-        shape: Shape { vcpus: u32::try_from(row.vcpus).unwrap_or(u32::MAX), memory: row.memory },
+        shape: Shape {
+            vcpus: u32::try_from(row.vcpus).unwrap_or(u32::MAX),
+            memory: row.memory,
+        },
         nics,
         image: ready.image.clone(),
         seed: seed(&row),
@@ -171,7 +242,11 @@ fn root_row(server: &Model, ready: &Ready) -> disk::ActiveModel {
     let id = DiskId::new();
     disk::ActiveModel {
         id: Set(id),
-        name: Set(format!("{}-{}", server.name.chars().take(30).collect::<String>(), &id.to_string()["disk-".len()..])),
+        name: Set(format!(
+            "{}-{}",
+            server.name.chars().take(30).collect::<String>(),
+            &id.to_string()["disk-".len()..]
+        )),
         project_id: Set(server.project_id.clone()),
         domain_id: Set(server.domain_id.clone()),
         state: Set(states::Disk::Creating),
@@ -227,9 +302,21 @@ impl Workflow for CreateServer {
     const NAME: &'static str = "server-create";
 
     async fn run(&self, cx: &TaskCx) -> Result<()> {
-        let placed = cx.step(ClaimHost { server: self.server, disk: self.disk, ask: self.ask.clone() }).await?;
+        let placed = cx
+            .step(ClaimHost {
+                server: self.server,
+                disk: self.disk,
+                ask: self.ask.clone(),
+            })
+            .await?;
         let image = self.image.clone();
-        let image = cx.step(StageImage { account: placed.account, host: placed.host_ref.clone(), image }).await?;
+        let image = cx
+            .step(StageImage {
+                account: placed.account,
+                host: placed.host_ref.clone(),
+                image,
+            })
+            .await?;
         let mut nics = Vec::new();
         for card in &self.nics {
             nics.push(self.connect(cx, &placed, card).await?);
@@ -237,10 +324,25 @@ impl Workflow for CreateServer {
         let volume = cx.step(self.root_volume(&placed, image)).await?;
         let account = placed.account;
         let spec = self.spec(&placed, volume, nics);
-        let machine = cx.step(DefineServer { server: self.server, account, spec }).await?;
+        let machine = cx
+            .step(DefineServer {
+                server: self.server,
+                account,
+                spec,
+            })
+            .await?;
         if self.start {
-            cx.step(PowerOn { account, machine: machine.clone() }).await?;
-            cx.step(AwaitPower { account, machine, power: Power::On }).await?;
+            cx.step(PowerOn {
+                account,
+                machine: machine.clone(),
+            })
+            .await?;
+            cx.step(AwaitPower {
+                account,
+                machine,
+                power: Power::On,
+            })
+            .await?;
         }
         Ok(())
     }
@@ -254,22 +356,53 @@ impl Workflow for CreateServer {
         if outcome.error().is_some() {
             address::give_back(tx, self.server).await?;
         }
-        set::<disk::Entity>(tx, self.disk, |u| u.col_expr(disk::Column::State, Expr::value(disk_state))).await?;
+        set::<disk::Entity>(tx, self.disk, |u| {
+            u.col_expr(disk::Column::State, Expr::value(disk_state))
+        })
+        .await?;
         settle::rest(cx, tx, self.server, next, fault).await
     }
 
     fn steps() -> Vec<StepKind> {
-        task::steps![ClaimHost, StageImage, EnsureNetwork, LeaseAddress, MakeVolume, DefineServer, PowerOn, AwaitPower]
+        task::steps![
+            ClaimHost,
+            StageImage,
+            EnsureNetwork,
+            LeaseAddress,
+            MakeVolume,
+            DefineServer,
+            PowerOn,
+            AwaitPower
+        ]
     }
 }
 
 impl CreateServer {
     async fn connect(&self, cx: &TaskCx, placed: &Placed, card: &Card) -> Result<Nic> {
         let (account, host) = (placed.account, placed.host_ref.clone());
-        let network = cx.step(EnsureNetwork { network: card.network, account, host }).await?;
-        let lease = Lease { mac: card.mac.clone(), address: card.address.clone(), hostname: self.name.clone() };
-        cx.step(LeaseAddress { account, network: network.clone(), lease }).await?;
-        Ok(Nic { network, mac: card.mac.clone(), address: Some(card.address.clone()) })
+        let network = cx
+            .step(EnsureNetwork {
+                network: card.network,
+                account,
+                host,
+            })
+            .await?;
+        let lease = Lease {
+            mac: card.mac.clone(),
+            address: card.address.clone(),
+            hostname: self.name.clone(),
+        };
+        cx.step(LeaseAddress {
+            account,
+            network: network.clone(),
+            lease,
+        })
+        .await?;
+        Ok(Nic {
+            network,
+            mac: card.mac.clone(),
+            address: Some(card.address.clone()),
+        })
     }
 
     fn root_volume(&self, placed: &Placed, image: ExternalRef) -> MakeVolume {

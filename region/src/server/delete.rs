@@ -3,19 +3,30 @@
 use auth::Cx;
 use contract::network::Lease;
 use serde::{Deserialize, Serialize};
-use store::{Tx, sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr}};
+use store::{
+    Tx,
+    sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr},
+};
 use task::{Outcome, StepKind, TaskCx, Workflow};
 use types::{AccountId, DiskId, ExternalRef, Result, ServerId, states};
 use web::Made;
 
 use super::{Column, Entity, Model, settle, steps::*, target};
-use crate::{address, disk, host, network::ensure, swap::{current, set, swap}};
+use crate::{
+    address, disk, host,
+    network::ensure,
+    snapshot,
+    swap::{current, set, swap},
+};
 
 pub async fn begin(cx: &Cx, tx: &mut Tx, row: Model) -> Result<Made<Entity>> {
     let workflow = read(tx, &row).await?;
     let task = task::start(cx, tx, &workflow, target(&row)).await?;
     let next = row.begin(states::Server::Deleting)?;
-    let row = swap::<Entity>(tx, row.id, row.version, |u| u.col_expr(Column::State, Expr::value(next))).await?;
+    let row = swap::<Entity>(tx, row.id, row.version, |u| {
+        u.col_expr(Column::State, Expr::value(next))
+    })
+    .await?;
     Ok(Made::by(task, row))
 }
 
@@ -29,10 +40,17 @@ async fn read(tx: &Tx, row: &Model) -> Result<DeleteServer> {
     if let (Some(account), Some(host)) = (row.account_id, row.host_id)
         && let Some(host) = tx.one(host::Entity::find_by_id(host)).await?
     {
-        for address in tx.all(address::Entity::find().filter(address::Column::ServerId.eq(row.id))).await? {
+        for address in tx
+            .all(address::Entity::find().filter(address::Column::ServerId.eq(row.id)))
+            .await?
+        {
             let place = ensure::Entity::find_by_id((address.network_id, account, host.external_id.to_string()));
             if let Some(network) = tx.one(place).await?.and_then(|place| place.external_id) {
-                let lease = Lease { mac: address.mac, address: address.address, hostname: row.name.clone() };
+                let lease = Lease {
+                    mac: address.mac,
+                    address: address.address,
+                    hostname: row.name.clone(),
+                };
                 leases.push((network, lease));
             }
         }
@@ -66,13 +84,21 @@ impl Workflow for DeleteServer {
                 cx.step(RemoveMachine { account, machine }).await?;
             }
             for (network, lease) in self.leases.clone() {
-                cx.step(UnleaseAddress { account, network, lease }).await?;
+                cx.step(UnleaseAddress {
+                    account,
+                    network,
+                    lease,
+                })
+                .await?;
             }
             for volume in self.roots.iter().filter_map(|(_, volume)| volume.clone()) {
                 cx.step(RemoveVolume { account, volume }).await?;
             }
         }
-        cx.step(ReleaseClaim { consumer: format!("server/{}", self.server) }).await
+        cx.step(ReleaseClaim {
+            consumer: format!("server/{}", self.server),
+        })
+        .await
     }
 
     async fn finish(&self, cx: &Cx, tx: &mut Tx, outcome: &Outcome) -> Result<()> {
@@ -88,10 +114,12 @@ impl Workflow for DeleteServer {
             })
             .await?;
             gib += root.size.gib_up();
+            snapshot::end_all(cx, tx, *id).await?;
         }
         for id in &self.data {
             set::<disk::Entity>(tx, id, |u| {
                 u.col_expr(disk::Column::State, Expr::value(states::Disk::Available))
+                    .col_expr(disk::Column::Slot, Expr::value(0))
                     .col_expr(disk::Column::ServerId, Expr::value(None::<String>))
             })
             .await?;
@@ -99,7 +127,13 @@ impl Workflow for DeleteServer {
         address::give_back(tx, self.server).await?;
         let memory = i64::try_from(row.memory.as_mib()).unwrap_or(i64::MAX);
         let roots = i64::try_from(self.roots.len()).unwrap_or(0);
-        let amounts = [("servers", 1), ("vcpus", row.vcpus), ("memory_mib", memory), ("disks", roots), ("disk_gib", gib)];
+        let amounts = [
+            ("servers", 1),
+            ("vcpus", row.vcpus),
+            ("memory_mib", memory),
+            ("disks", roots),
+            ("disk_gib", gib),
+        ];
         tx.refund(&row.project_id, &amounts).await?;
         settle::rest(cx, tx, self.server, states::Server::Deleted, None).await
     }

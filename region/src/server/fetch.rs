@@ -5,7 +5,12 @@ use serde_json::json;
 use store::Store;
 use types::{AccountId, Error, HostId, Result, Size, ZoneId, api::server as api};
 
-use crate::{State, account, flavor, host, images::{self, Image}, keypair, network, place::zone};
+use crate::{
+    State, account, flavor, host,
+    images::{self, Image},
+    keypair, network,
+    place::zone,
+};
 
 /// A create with everything it refers to.
 pub struct Ready {
@@ -31,7 +36,10 @@ pub async fn fetch(state: &State, cx: &Cx, input: api::Create) -> Result<Ready> 
     }
     let store = &state.store;
     let image = images::find(state, cx, &input.image).await?;
-    let flavor = store.find::<flavor::Entity>(cx, "get", &input.flavor).await?.into_inner();
+    let flavor = store
+        .find::<flavor::Entity>(cx, "get", &input.flavor)
+        .await?
+        .into_inner();
     let networks = networks(store, cx, &input.networks).await?;
     let keypair = match &input.keypair {
         Some(key) => Some(store.find::<keypair::Entity>(cx, "get", key).await?.into_inner()),
@@ -45,7 +53,16 @@ pub async fn fetch(state: &State, cx: &Cx, input: api::Create) -> Result<Ready> 
     };
     let mut ask = wanted.ask(cx, &input, &flavor, root, &image);
     ask["networks"] = json!(networks.iter().map(|network| network.id).collect::<Vec<_>>());
-    Ok(Ready { names, image, flavor, networks, keypair, root, ask, input })
+    Ok(Ready {
+        names,
+        image,
+        flavor,
+        networks,
+        keypair,
+        root,
+        ask,
+        input,
+    })
 }
 
 fn names(input: &api::Create) -> Result<Vec<String>> {
@@ -56,7 +73,9 @@ fn names(input: &api::Create) -> Result<Vec<String>> {
         n if n > MOST => Err(Error::invalid(format!("count is {n}; it must be from 1 to {MOST}"))),
         n => {
             let names: Vec<_> = (1..=n).map(|i| format!("{}-{i}", input.name)).collect();
-            names.last().map_or(Ok(()), |name| types::api::check_name("server", name))?;
+            names
+                .last()
+                .map_or(Ok(()), |name| types::api::check_name("server", name))?;
             Ok(names)
         }
     }
@@ -64,7 +83,10 @@ fn names(input: &api::Create) -> Result<Vec<String>> {
 
 async fn networks(store: &Store, cx: &Cx, keys: &[String]) -> Result<Vec<network::Model>> {
     if keys.is_empty() || keys.len() > 8 {
-        return Err(Error::invalid(format!("a server has 1 to 8 networks, not {}", keys.len())));
+        return Err(Error::invalid(format!(
+            "a server has 1 to 8 networks, not {}",
+            keys.len()
+        )));
     }
     let mut found = Vec::new();
     for key in keys {
@@ -73,9 +95,17 @@ async fn networks(store: &Store, cx: &Cx, keys: &[String]) -> Result<Vec<network
     Ok(found)
 }
 
-async fn optional<E: store::Row, T>(store: &Store, cx: &Cx, key: Option<&str>, pick: impl Fn(E::Model) -> T) -> Result<Option<T>> {
+async fn optional<E: store::Row, T>(
+    store: &Store,
+    cx: &Cx,
+    key: Option<&str>,
+    pick: impl Fn(E::Model) -> T,
+) -> Result<Option<T>> {
     match key {
-        Some(key) => store.find::<E>(cx, "get", key).await.map(|found| Some(pick(found.into_inner()))),
+        Some(key) => store
+            .find::<E>(cx, "get", key)
+            .await
+            .map(|found| Some(pick(found.into_inner()))),
         None => Ok(None),
     }
 }
@@ -83,11 +113,17 @@ async fn optional<E: store::Row, T>(store: &Store, cx: &Cx, key: Option<&str>, p
 fn root_size(input: &api::Create, flavor: &flavor::Model, image: &Image) -> Result<Size> {
     let root = input.root_disk.unwrap_or(flavor.disk).max(flavor.disk);
     if image.virtual_size > root {
-        let message = format!("image `{}` needs a disk of {}; flavor `{}` has {root}", image.name, image.virtual_size, flavor.name);
+        let message = format!(
+            "image `{}` needs a disk of {}; flavor `{}` has {root}",
+            image.name, image.virtual_size, flavor.name
+        );
         return Err(Error::invalid(message).code("disk_too_small"));
     }
     if image.min_memory > flavor.memory {
-        let message = format!("image `{}` needs {} of memory; flavor `{}` has {}", image.name, image.min_memory, flavor.name, flavor.memory);
+        let message = format!(
+            "image `{}` needs {} of memory; flavor `{}` has {}",
+            image.name, image.min_memory, flavor.name, flavor.memory
+        );
         return Err(Error::invalid(message).code("memory_too_small"));
     }
     Ok(root)
@@ -101,7 +137,14 @@ struct Wanted {
 
 impl Wanted {
     /// The scheduler's request for one server.
-    fn ask(&self, cx: &Cx, input: &api::Create, flavor: &flavor::Model, root: Size, image: &Image) -> serde_json::Value {
+    fn ask(
+        &self,
+        cx: &Cx,
+        input: &api::Create,
+        flavor: &flavor::Model,
+        root: Size,
+        image: &Image,
+    ) -> serde_json::Value {
         // A group is a project's own: two projects may use one word for different things.
         let project = cx.project().map(|(id, _)| id.to_string()).unwrap_or_default();
         let groups: Vec<_> = input

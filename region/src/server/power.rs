@@ -5,11 +5,15 @@ use contract::compute::Stop;
 use serde::{Deserialize, Serialize};
 use store::{Found, Tx, sea_orm::sea_query::Expr};
 use task::{Outcome, StepKind, TaskCx, Workflow};
-use types::{AccountId, Error, ExternalRef, Result, ServerId, api::server as api, states::{Power, Server}};
+use types::{
+    AccountId, Error, ExternalRef, Result, ServerId,
+    api::server as api,
+    states::{Power, Server},
+};
 use web::{Made, docs::Nothing};
 
 use super::{Column, Entity, settle::settle, steps::*, target};
-use crate::{State, swap::swap};
+use crate::{State, disk::operation::AwaitOperation, swap::swap};
 
 /// How long a guest may take to shut down when the caller does not say.
 const PATIENCE: u32 = 60;
@@ -18,26 +22,44 @@ pub async fn start(state: State, cx: Cx, found: Found<Entity>, _: Nothing) -> Re
     if found.state == Server::Running {
         return Ok((state.store.begin().await?, Made::now(found.into_inner())));
     }
-    begin(state, cx, found, Server::Starting, |server, account, machine| Switch { server, account, machine, change: Change::On }).await
+    begin(state, cx, found, Server::Starting, |server, account, machine| Switch {
+        server,
+        account,
+        machine,
+        change: Change::On,
+    })
+    .await
 }
 
 pub async fn stop(state: State, cx: Cx, found: Found<Entity>, input: api::Stop) -> Result<(Tx, Made<Entity>)> {
     let patience = input.timeout_seconds.unwrap_or(PATIENCE);
     if patience > 3600 {
-        return Err(Error::invalid(format!("timeout_seconds is {patience}; it is at most 3600")));
+        return Err(Error::invalid(format!(
+            "timeout_seconds is {patience}; it is at most 3600"
+        )));
     }
     if found.state == Server::Stopped {
         return Ok((state.store.begin().await?, Made::now(found.into_inner())));
     }
     let patience = if input.force { 0 } else { patience };
-    begin(state, cx, found, Server::Stopping, |server, account, machine| Switch { server, account, machine, change: Change::Off { patience } })
-        .await
+    begin(state, cx, found, Server::Stopping, |server, account, machine| Switch {
+        server,
+        account,
+        machine,
+        change: Change::Off { patience },
+    })
+    .await
 }
 
 pub async fn reboot(state: State, cx: Cx, found: Found<Entity>, input: api::Stop) -> Result<(Tx, Made<Entity>)> {
     let how = if input.force { Stop::Hard } else { Stop::Soft };
-    begin(state, cx, found, Server::Rebooting, |server, account, machine| Switch { server, account, machine, change: Change::Again { how } })
-        .await
+    begin(state, cx, found, Server::Rebooting, |server, account, machine| Switch {
+        server,
+        account,
+        machine,
+        change: Change::Again { how },
+    })
+    .await
 }
 
 async fn begin(
@@ -52,7 +74,10 @@ async fn begin(
     let (account, machine) = row.machine()?;
     let task = task::start(&cx, &mut tx, &workflow(row.id, account, machine), target(&row)).await?;
     let next = row.begin(next)?;
-    let row = swap::<Entity>(&tx, row.id, row.version, |u| u.col_expr(Column::State, Expr::value(next))).await?;
+    let row = swap::<Entity>(&tx, row.id, row.version, |u| {
+        u.col_expr(Column::State, Expr::value(next))
+    })
+    .await?;
     Ok((tx, Made::by(task, row)))
 }
 
@@ -79,16 +104,49 @@ impl Workflow for Switch {
         let (account, machine) = (self.account, self.machine.clone());
         match self.change {
             Change::On => {
-                cx.step(PowerOn { account, machine: machine.clone() }).await?;
-                cx.step(AwaitPower { account, machine, power: Power::On }).await
+                cx.step(PowerOn {
+                    account,
+                    machine: machine.clone(),
+                })
+                .await?;
+                cx.step(AwaitPower {
+                    account,
+                    machine,
+                    power: Power::On,
+                })
+                .await
             }
             Change::Off { patience } => {
-                cx.step(PowerOff { account, machine: machine.clone(), patience_seconds: patience }).await?;
-                cx.step(AwaitPower { account, machine, power: Power::Off }).await
+                cx.step(PowerOff {
+                    account,
+                    machine: machine.clone(),
+                    patience_seconds: patience,
+                })
+                .await?;
+                cx.step(AwaitPower {
+                    account,
+                    machine,
+                    power: Power::Off,
+                })
+                .await
             }
             Change::Again { how } => {
-                cx.step(Restart { account, machine: machine.clone(), how }).await?;
-                cx.step(AwaitPower { account, machine, power: Power::On }).await
+                let operation = cx
+                    .step(Restart {
+                        account,
+                        machine: machine.clone(),
+                        how,
+                    })
+                    .await?;
+                if let Some(operation) = operation {
+                    cx.step(AwaitOperation { account, operation }).await?;
+                }
+                cx.step(AwaitPower {
+                    account,
+                    machine,
+                    power: Power::On,
+                })
+                .await
             }
         }
     }
@@ -102,6 +160,6 @@ impl Workflow for Switch {
     }
 
     fn steps() -> Vec<StepKind> {
-        task::steps![PowerOn, PowerOff, Restart, AwaitPower]
+        task::steps![PowerOn, PowerOff, Restart, AwaitOperation, AwaitPower]
     }
 }

@@ -3,7 +3,10 @@
 use auth::Cx;
 use store::{Tx, sea_orm::sea_query::Expr};
 use task::Outcome;
-use types::{Result, ServerId, Timestamp, states::{Power, Server}};
+use types::{
+    Result, ServerId, Timestamp,
+    states::{Power, Server},
+};
 
 use super::{Column, Entity};
 use crate::swap::{current, set};
@@ -45,4 +48,3 @@ pub async fn rest(cx: &Cx, tx: &mut Tx, id: ServerId, next: Server, fault: Optio
     .await?;
     web::noun::announce::<Entity>(cx, tx, &row, next.as_str()).await
 }
-

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use store::{Store, sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder}};
+use store::{
+    Store,
+    sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder},
+};
 use types::{DiskId, NetworkId, Result, ServerId, api::server as api, states};
 
 use super::Model;
@@ -15,7 +18,12 @@ pub async fn views(store: &Store, rows: Vec<Model>) -> Result<Vec<api::View>> {
     let mut disks = disks(store, &ids).await?;
     let hosts = hosts(store, &rows).await?;
     let accounts = accounts(store, &rows).await?;
-    let zones: HashMap<_, _> = store.all(zone::Entity::find()).await?.into_iter().map(|row| (row.id, row.name)).collect();
+    let zones: HashMap<_, _> = store
+        .all(zone::Entity::find())
+        .await?
+        .into_iter()
+        .map(|row| (row.id, row.name))
+        .collect();
     Ok(rows
         .into_iter()
         .map(|row| {
@@ -56,7 +64,12 @@ async fn addresses(store: &Store, ids: &[ServerId]) -> Result<HashMap<ServerId, 
         .order_by_asc(address::Column::Slot);
     let rows = store.all(rows).await?;
     let networks = network::Entity::find().filter(network::Column::Id.is_in(rows.iter().map(|row| row.network_id)));
-    let names: HashMap<NetworkId, String> = store.all(networks).await?.into_iter().map(|row| (row.id, row.name)).collect();
+    let names: HashMap<NetworkId, String> = store
+        .all(networks)
+        .await?
+        .into_iter()
+        .map(|row| (row.id, row.name))
+        .collect();
     let mut found: HashMap<ServerId, Vec<api::Address>> = HashMap::new();
     for row in rows {
         let Some(server) = row.server_id else { continue };
@@ -86,12 +99,16 @@ async fn disks(store: &Store, ids: &[ServerId]) -> Result<HashMap<ServerId, Vec<
 
 async fn hosts(store: &Store, rows: &[Model]) -> Result<HashMap<types::HostId, host::Model>> {
     let ids = rows.iter().filter_map(|row| row.host_id);
-    let hosts = store.all(host::Entity::find().filter(host::Column::Id.is_in(ids))).await?;
+    let hosts = store
+        .all(host::Entity::find().filter(host::Column::Id.is_in(ids)))
+        .await?;
     Ok(hosts.into_iter().map(|host| (host.id, host)).collect())
 }
 
 async fn accounts(store: &Store, rows: &[Model]) -> Result<HashMap<types::AccountId, String>> {
     let ids = rows.iter().filter_map(|row| row.account_id);
-    let accounts = store.all(account::Entity::find().filter(account::Column::Id.is_in(ids))).await?;
+    let accounts = store
+        .all(account::Entity::find().filter(account::Column::Id.is_in(ids)))
+        .await?;
     Ok(accounts.into_iter().map(|account| (account.id, account.name)).collect())
 }

@@ -12,11 +12,12 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use scheduler::{MIGRATIONS, State};
-use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Statement};
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, Statement};
 use serde_json::{Value, json};
 use store::{Migration, Store};
+use testkit::Database;
 use tower::ServiceExt;
-use types::{AccountId, Error, HostId, Kind, NetworkId, Result, StorageId, UserId, ZoneId};
+use types::{AccountId, Error, HostId, Kind, NetworkId, Result, StorageId, ZoneId};
 use web::{Authenticate, Gate};
 
 const REGION: &[Migration] = &[
@@ -36,7 +37,7 @@ pub struct Site {
     db: DatabaseConnection,
     pub zone: ZoneId,
     pub account: AccountId,
-    _directory: tempfile::TempDir,
+    _database: Database,
 }
 
 /// A host in the table, with one storage.
@@ -49,36 +50,24 @@ pub const GIB: i64 = 1 << 30;
 
 /// One site on each database.
 pub async fn sites() -> Vec<Site> {
-    let directory = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}/db", directory.path().display());
-    let mut sites = vec![Site::new(url, directory).await];
-    if let Ok(base) = std::env::var("ISOBAR_TEST_POSTGRES") {
-        let schema = format!("t_{}", UserId::new());
-        let admin = Database::connect(&base).await.unwrap();
-        admin
-            .execute_unprepared(&format!("CREATE SCHEMA {schema}"))
-            .await
-            .unwrap();
-        let separator = if base.contains('?') { '&' } else { '?' };
-        let url = format!("{base}{separator}options=-csearch_path%3D{schema}");
-        sites.push(Site::new(url, tempfile::tempdir().unwrap()).await);
-    }
-    sites
+    let migrations: Vec<_> = REGION.iter().chain(MIGRATIONS).copied().collect();
+    let (sqlite, postgres) = (
+        Database::sqlite(&migrations).await,
+        Database::postgres(&migrations).await,
+    );
+    vec![Site::new(sqlite).await, Site::new(postgres).await]
 }
 
 impl Site {
-    async fn new(url: String, directory: tempfile::TempDir) -> Self {
-        let store = Store::open(&url).await.unwrap();
-        let migrations: Vec<_> = REGION.iter().chain(MIGRATIONS).copied().collect();
-        store.migrate(&migrations).await.unwrap();
-        let mut options = ConnectOptions::new(url.clone());
+    async fn new(database: Database) -> Self {
+        let mut options = ConnectOptions::new(database.url.clone());
         options.max_connections(1).sqlx_logging(false);
         let site = Self {
-            db: Database::connect(options).await.unwrap(),
-            url,
+            db: sea_orm::Database::connect(options).await.unwrap(),
+            url: database.url.clone(),
             zone: ZoneId::new(),
             account: AccountId::new(),
-            _directory: directory,
+            _database: database,
         };
         let (zone, account) = (site.zone, site.account);
         site.sql("INSERT INTO region (id, name, created_at) VALUES ('rgn', 'here', 0)")

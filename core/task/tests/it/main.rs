@@ -1,6 +1,6 @@
 //! The engine on real databases, with toy workflows whose effects are entries of a shared map.
 //!
-//! SQLite always; PostgreSQL as well when ISOBAR_TEST_POSTGRES is the URL of a server where databases may be created.
+//! Each on SQLite and on PostgreSQL.
 
 #![allow(clippy::unwrap_used)]
 

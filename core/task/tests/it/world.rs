@@ -16,8 +16,9 @@ use task::{
     Engine, Settings, Target, Workflow,
     row::{step, task as tasks},
 };
+use testkit::Database;
 use tokio::sync::watch;
-use types::{Error, TaskId, states};
+use types::{Error, states};
 
 /// What exists, by token; how often each token's effect happened; switches of a test.
 #[derive(Default)]
@@ -90,37 +91,24 @@ pub struct World {
     pub cloud: Cloud,
     /// Of the database, on PostgreSQL.
     pub name: String,
-    pub _dir: Arc<tempfile::TempDir>,
+    pub _database: Arc<Database>,
 }
 
 impl World {
     pub async fn sqlite() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}/test.db", dir.path().display());
-        Self::open(url, String::new(), dir).await
+        Self::on(Database::sqlite(task::MIGRATIONS).await)
     }
 
-    /// None without a server.
-    pub async fn postgres() -> Option<Self> {
-        let base = std::env::var("ISOBAR_TEST_POSTGRES").ok()?;
-        let name = format!("task_{}", TaskId::new().to_string().replace('-', "_"));
-        let admin = Database::connect(&base).await.unwrap();
-        admin
-            .execute_unprepared(&format!("CREATE DATABASE {name}"))
-            .await
-            .unwrap();
-        let (server, _) = base.rsplit_once('/').unwrap();
-        Some(Self::open(format!("{server}/{name}"), name, tempfile::tempdir().unwrap()).await)
+    pub async fn postgres() -> Self {
+        Self::on(Database::postgres(task::MIGRATIONS).await)
     }
 
-    async fn open(url: String, name: String, dir: tempfile::TempDir) -> Self {
-        let store = Store::open(&url).await.unwrap();
-        store.migrate(task::MIGRATIONS).await.unwrap();
+    fn on(database: Database) -> Self {
         Self {
-            store,
+            store: database.store.clone(),
             cloud: Cloud::new(),
-            name,
-            _dir: Arc::new(dir),
+            name: database.name().to_owned(),
+            _database: Arc::new(database),
         }
     }
 
@@ -137,7 +125,7 @@ impl World {
     /// The server drops every connection to this database.
     pub async fn disconnect(&self) {
         let base = std::env::var("ISOBAR_TEST_POSTGRES").unwrap();
-        let admin = Database::connect(&base).await.unwrap();
+        let admin = sea_orm::Database::connect(&base).await.unwrap();
         let name = &self.name;
         let kill = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
         admin.execute_unprepared(&kill).await.unwrap();
@@ -226,9 +214,7 @@ macro_rules! on_both {
 
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn postgres() {
-                if let Some(world) = $crate::world::World::postgres().await {
-                    super::$name(world).await;
-                }
+                super::$name($crate::world::World::postgres().await).await;
             }
         }
     )*};

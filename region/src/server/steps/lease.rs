@@ -21,12 +21,16 @@ impl Step for LeaseAddress {
 
     async fn run(&self, cx: &StepCx) -> Result<()> {
         let cloud = cx.cloud(self.account).await?;
-        family(cloud.networks(), "networks")?.reserve(&cx.call(), &self.network, &self.lease).await
+        family(cloud.networks(), "networks")?
+            .reserve(&cx.call(), &self.network, &self.lease)
+            .await
     }
 
     async fn undo(&self, cx: &StepCx) -> Result<()> {
         let cloud = cx.cloud(self.account).await?;
-        family(cloud.networks(), "networks")?.release(&cx.call(), &self.network, &self.lease).await
+        family(cloud.networks(), "networks")?
+            .release(&cx.call(), &self.network, &self.lease)
+            .await
     }
 }
 
@@ -44,11 +48,15 @@ impl Step for UnleaseAddress {
 
     async fn run(&self, cx: &StepCx) -> Result<()> {
         let cloud = cx.cloud(self.account).await?;
-        family(cloud.networks(), "networks")?.release(&cx.call(), &self.network, &self.lease).await
+        family(cloud.networks(), "networks")?
+            .release(&cx.call(), &self.network, &self.lease)
+            .await
     }
 
     async fn undo(&self, cx: &StepCx) -> Result<()> {
         let cloud = cx.cloud(self.account).await?;
-        family(cloud.networks(), "networks")?.reserve(&cx.call(), &self.network, &self.lease).await
+        family(cloud.networks(), "networks")?
+            .reserve(&cx.call(), &self.network, &self.lease)
+            .await
     }
 }

@@ -8,7 +8,12 @@ use store::sea_orm::sea_query::Expr;
 use task::{Step, StepCx};
 use types::{AccountId, Error, ExternalRef, Kind, Result, ServerId, states::Power};
 
-use crate::{clouds::{StepClouds, family, settled}, server, swap::set};
+use crate::{
+    clouds::{StepClouds, family, settled},
+    disk::operation::{Handle, handle},
+    server,
+    swap::set,
+};
 
 /// How often a machine's power is looked at while something waits for it.
 const LOOK: Duration = Duration::from_millis(500);
@@ -28,9 +33,15 @@ impl Step for DefineServer {
     async fn run(&self, cx: &StepCx) -> Result<ExternalRef> {
         let cloud = cx.cloud(self.account).await?;
         let compute = family(cloud.compute(), "servers")?;
-        let machine = settled(cx, compute.create(&cx.call(), &self.spec, &Token::new(cx.token())).await?)?;
+        let machine = settled(
+            cx,
+            compute.create(&cx.call(), &self.spec, &Token::new(cx.token())).await?,
+        )?;
         let tx = cx.tx().await?;
-        set::<server::Entity>(&tx, self.server, |u| u.col_expr(server::Column::ExternalId, Expr::value(machine.clone()))).await?;
+        set::<server::Entity>(&tx, self.server, |u| {
+            u.col_expr(server::Column::ExternalId, Expr::value(machine.clone()))
+        })
+        .await?;
         cx.commit(tx, &machine).await?;
         Ok(machine)
     }
@@ -42,7 +53,10 @@ impl Step for DefineServer {
             settled(cx, compute.delete(&cx.call(), &machine.id).await?)?;
         }
         let tx = cx.tx().await?;
-        set::<server::Entity>(&tx, self.server, |u| u.col_expr(server::Column::ExternalId, Expr::value(None::<String>))).await?;
+        set::<server::Entity>(&tx, self.server, |u| {
+            u.col_expr(server::Column::ExternalId, Expr::value(None::<String>))
+        })
+        .await?;
         cx.commit(tx, &()).await
     }
 }
@@ -60,12 +74,19 @@ impl Step for PowerOn {
 
     async fn run(&self, cx: &StepCx) -> Result<()> {
         let cloud = cx.cloud(self.account).await?;
-        settled(cx, family(cloud.compute(), "servers")?.start(&cx.call(), &self.machine).await?)
+        settled(
+            cx,
+            family(cloud.compute(), "servers")?
+                .start(&cx.call(), &self.machine)
+                .await?,
+        )
     }
 
     async fn undo(&self, cx: &StepCx) -> Result<()> {
         let cloud = cx.cloud(self.account).await?;
-        let off = family(cloud.compute(), "servers")?.stop(&cx.call(), &self.machine, Stop::Hard).await;
+        let off = family(cloud.compute(), "servers")?
+            .stop(&cx.call(), &self.machine, Stop::Hard)
+            .await;
         gone_is_fine(off.and_then(|op| settled(cx, op)))
     }
 }
@@ -107,7 +128,9 @@ impl Step for PowerOff {
 
     async fn undo(&self, cx: &StepCx) -> Result<()> {
         let cloud = cx.cloud(self.account).await?;
-        let on = family(cloud.compute(), "servers")?.start(&cx.call(), &self.machine).await;
+        let on = family(cloud.compute(), "servers")?
+            .start(&cx.call(), &self.machine)
+            .await;
         gone_is_fine(on.and_then(|op| settled(cx, op)))
     }
 }
@@ -121,12 +144,16 @@ pub struct Restart {
 }
 
 impl Step for Restart {
-    type Output = ();
+    /// The operation to wait for, where the cloud goes on after it answered: asking again would restart again.
+    type Output = Handle;
     const NAME: &'static str = "restart";
 
-    async fn run(&self, cx: &StepCx) -> Result<()> {
+    async fn run(&self, cx: &StepCx) -> Result<Handle> {
         let cloud = cx.cloud(self.account).await?;
-        settled(cx, family(cloud.compute(), "servers")?.reboot(&cx.call(), &self.machine, self.how).await?)
+        let reboot = family(cloud.compute(), "servers")?
+            .reboot(&cx.call(), &self.machine, self.how)
+            .await?;
+        Ok(handle(reboot))
     }
 
     /// A restart cannot be taken back.
@@ -153,7 +180,9 @@ impl Step for AwaitPower {
 
     async fn run(&self, cx: &StepCx) -> Result<()> {
         let cloud = cx.cloud(self.account).await?;
-        let machine = family(cloud.compute(), "servers")?.get(&cx.call(), &self.machine).await?;
+        let machine = family(cloud.compute(), "servers")?
+            .get(&cx.call(), &self.machine)
+            .await?;
         match machine.power {
             power if power == self.power => Ok(()),
             Power::Crashed => Err(Error::new(Kind::Broken, "the guest crashed while it started").code("guest_crashed")),
@@ -180,7 +209,12 @@ impl Step for RemoveMachine {
 
     async fn run(&self, cx: &StepCx) -> Result<()> {
         let cloud = cx.cloud(self.account).await?;
-        settled(cx, family(cloud.compute(), "servers")?.delete(&cx.call(), &self.machine).await?)
+        settled(
+            cx,
+            family(cloud.compute(), "servers")?
+                .delete(&cx.call(), &self.machine)
+                .await?,
+        )
     }
 
     /// A deletion that began is finished, not taken back: the row says failed and may be deleted again.

@@ -89,12 +89,20 @@ impl ClaimHost {
 }
 
 fn read<T: serde::de::DeserializeOwned>(value: &Value) -> Result<T> {
-    serde_json::from_value(value.clone()).map_err(|e| Error::broken("the scheduler answered in an unexpected shape").because(e))
+    serde_json::from_value(value.clone())
+        .map_err(|e| Error::broken("the scheduler answered in an unexpected shape").because(e))
 }
 
 async fn release(cx: &StepCx, consumer: &str) -> Result<()> {
     let scheduler = &cx.get::<State>().scheduler;
-    scheduler.call(http::Method::DELETE, cx.cx().request_id(), &format!("/claims?consumer={consumer}"), None::<&Value>).await
+    scheduler
+        .call(
+            http::Method::DELETE,
+            cx.cx().request_id(),
+            &format!("/claims?consumer={consumer}"),
+            None::<&Value>,
+        )
+        .await
 }
 
 /// Give the room back.

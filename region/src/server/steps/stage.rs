@@ -5,7 +5,11 @@ use serde::{Deserialize, Serialize};
 use task::{Step, StepCx};
 use types::{AccountId, ExternalRef, Result};
 
-use crate::{State, clouds::{StepClouds, family, place}, images::{self, Image}};
+use crate::{
+    State,
+    clouds::{StepClouds, family, place},
+    images::{self, Image},
+};
 
 /// Find the image on the host, or send it there.
 #[derive(Serialize, Deserialize)]

@@ -6,7 +6,11 @@ use store::sea_orm::sea_query::Expr;
 use task::{Step, StepCx};
 use types::{AccountId, DiskId, ExternalRef, Result, Size};
 
-use crate::{clouds::{StepClouds, family, place, settled}, disk, swap::set};
+use crate::{
+    clouds::{StepClouds, family, place, settled},
+    disk,
+    swap::set,
+};
 
 /// Make a volume, empty or from an image that is there.
 #[derive(Serialize, Deserialize)]
@@ -35,7 +39,10 @@ impl Step for MakeVolume {
         };
         let volume = settled(cx, disks.create(&cx.call(), &spec, &Token::new(cx.token())).await?)?;
         let tx = cx.tx().await?;
-        set::<disk::Entity>(&tx, self.disk, |u| u.col_expr(disk::Column::ExternalId, Expr::value(volume.clone()))).await?;
+        set::<disk::Entity>(&tx, self.disk, |u| {
+            u.col_expr(disk::Column::ExternalId, Expr::value(volume.clone()))
+        })
+        .await?;
         cx.commit(tx, &volume).await?;
         Ok(volume)
     }
@@ -47,7 +54,10 @@ impl Step for MakeVolume {
             settled(cx, disks.delete(&cx.call(), &volume.id).await?)?;
         }
         let tx = cx.tx().await?;
-        set::<disk::Entity>(&tx, self.disk, |u| u.col_expr(disk::Column::ExternalId, Expr::value(None::<String>))).await?;
+        set::<disk::Entity>(&tx, self.disk, |u| {
+            u.col_expr(disk::Column::ExternalId, Expr::value(None::<String>))
+        })
+        .await?;
         cx.commit(tx, &()).await
     }
 }
