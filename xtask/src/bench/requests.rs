@@ -123,9 +123,13 @@ fn lists(bench: &mut Bench, site: &Site, name: &str, database: &Database) -> Res
     for (peer, measure) in &measures {
         bench.report.line(measure, "ms", Some(peer), goal);
     }
+    let mine = format!(
+        "project_id = (SELECT project_id FROM server WHERE name = '{}')",
+        seed::MODEL
+    );
     for round in 0..=bench.rounds {
         for ((_, path, sql), (peer, measure)) in LISTS.iter().zip(&measures) {
-            let sql = format!("SELECT * FROM server WHERE state <> 'deleted' AND {sql} LIMIT 101");
+            let sql = format!("SELECT * FROM server WHERE {mine} AND {sql} LIMIT 101");
             let direct = database.times(&sql, 20)?;
             for _ in 0..20 {
                 let answer = http.get(path)?.expect(200, path)?;
