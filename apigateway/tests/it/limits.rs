@@ -2,6 +2,7 @@
 
 use std::{
     future::pending,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -12,6 +13,7 @@ use axum::{
     http::StatusCode,
     routing::{get, post},
 };
+use tokio::sync::Semaphore;
 
 use crate::kit::{Answer, PLACES, Place, ask, echoes, upstream};
 
@@ -157,23 +159,28 @@ async fn a_service_that_does_not_answer_is_not_waited_for_for_ever() {
 #[tokio::test]
 async fn a_request_that_waits_is_given_its_time() {
     let limits = Limits {
-        patience: Duration::ZERO,
+        patience: Duration::from_millis(20),
         ..Limits::default()
     };
-    // Answers on its second look, which is later than no patience at all.
-    let later = || async {
-        tokio::task::yield_now().await;
+    let gate = Arc::new(Semaphore::new(0));
+    let held = gate.clone();
+    let service = get(move || async move {
+        held.acquire().await.unwrap().forget();
         "done"
-    };
-    let region = upstream(Place::Here, Router::new().route("/servers", get(later))).await;
+    });
+    let region = upstream(Place::Here, Router::new().route("/servers", service)).await;
     let app = app(Options {
         limits,
         region,
         ..Options::default()
     });
-    assert_eq!(ask(&app, "GET /servers?wait=30s", &[], "").await.text, "done");
-    assert_eq!(
-        ask(&app, "GET /servers?waiting=1", &[], "").await.status,
-        StatusCode::GATEWAY_TIMEOUT
-    );
+    let waiting = ask(&app, "GET /servers?wait=30s", &[], "");
+    let others = async {
+        // Refused after the patience that both began with.
+        let late = ask(&app, "GET /servers?waiting=1", &[], "").await;
+        gate.add_permits(1);
+        late.status
+    };
+    let (waited, late) = tokio::join!(waiting, others);
+    assert_eq!((waited.text.as_str(), late), ("done", StatusCode::GATEWAY_TIMEOUT));
 }
