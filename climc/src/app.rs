@@ -34,7 +34,12 @@ impl App {
     /// `scoped` says that `--project` is where to work, not what the verb is about.
     pub fn new(args: &ArgMatches, scoped: bool) -> Self {
         let text = |name: &str| args.get_one::<String>(name).cloned();
-        let columns = args.get_many::<String>("columns").into_iter().flatten().cloned().collect();
+        let columns = args
+            .get_many::<String>("columns")
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect();
         Self {
             output: Output {
                 format: args.get_one::<Format>("output").copied().unwrap_or(Format::Table),
@@ -86,7 +91,11 @@ impl App {
 
 /// `$XDG_.../isobar`, or the same below the home directory.
 pub fn directory(variable: &str, below_home: &str) -> Option<PathBuf> {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let set = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     let base = set(variable).or_else(|| set("HOME").map(|home| home.join(below_home)))?;
     Some(base.join("isobar"))
 }
@@ -110,11 +119,15 @@ pub fn confirm(yes: bool, noun: &str, names: &[String]) -> Result<(), Failure> {
         many => format!("{} {noun}s ({})", many.len(), many.join(", ")),
     };
     if !std::io::stdin().is_terminal() {
-        return Err(Failure::usage(format!("deleting {what} needs --yes when nobody can be asked")));
+        return Err(Failure::usage(format!(
+            "deleting {what} needs --yes when nobody can be asked"
+        )));
     }
     eprint!("Delete {what}? [y/N] ");
     let mut answer = String::new();
-    let read = std::io::stderr().flush().and_then(|()| std::io::stdin().read_line(&mut answer));
+    let read = std::io::stderr()
+        .flush()
+        .and_then(|()| std::io::stdin().read_line(&mut answer));
     read.map_err(|e| Failure::local("the answer cannot be read", e))?;
     match answer.trim().to_lowercase().as_str() {
         "y" | "yes" => Ok(()),

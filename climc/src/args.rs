@@ -72,10 +72,7 @@ pub fn batch(command: Command) -> Command {
 }
 
 pub fn confirming(command: Command) -> Command {
-    command.arg(
-        flag("yes", "Do not ask")
-            .short('y'),
-    )
+    command.arg(flag("yes", "Do not ask").short('y'))
 }
 
 /// `90s`, `10m`, `2h`, or seconds.

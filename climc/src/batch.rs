@@ -104,7 +104,9 @@ fn show(cx: Cx, works: &[Work], after: After, single: bool) -> Result<(), Failur
         return Ok(());
     }
     let shape = if single { Shape::One } else { Shape::Many };
-    cx.app.output.print(cx.noun, shape, works.iter().map(|work| work.item.clone()).collect())
+    cx.app
+        .output
+        .print(cx.noun, shape, works.iter().map(|work| work.item.clone()).collect())
 }
 
 /// Reports failures and chooses the exit code: that of the failures when nothing succeeded, else partial.
@@ -129,9 +131,12 @@ async fn settle(cx: Cx<'_>, outcomes: Vec<Outcome>, after: After) -> Option<Vec<
         let client = cx.app.client()?;
         client.settle(work.task, end, |task| progress.task(task)).await?;
         progress.one_done();
-        if let (After::Changed, Some(_), Home::Region(path), Some(id)) =
-            (after, work.task, cx.noun.home, work.item.get("id").and_then(Value::as_str))
-        {
+        if let (After::Changed, Some(_), Home::Region(path), Some(id)) = (
+            after,
+            work.task,
+            cx.noun.home,
+            work.item.get("id").and_then(Value::as_str),
+        ) {
             work.item = client.any(path).get(id).await?;
         }
         Ok(work)

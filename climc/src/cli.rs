@@ -51,7 +51,8 @@ pub fn run(argv: Vec<String>) -> u8 {
 }
 
 fn dispatch(app: &App, matches: &ArgMatches) -> Done {
-    let (noun, verb, args) = chosen(matches).ok_or_else(|| Failure::usage("a noun and a verb are needed; see --help"))?;
+    let (noun, verb, args) =
+        chosen(matches).ok_or_else(|| Failure::usage("a noun and a verb are needed; see --help"))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -59,7 +60,10 @@ fn dispatch(app: &App, matches: &ArgMatches) -> Done {
     let done = runtime.block_on((verb.run)(Cx { app, noun, args }));
     // Reads of standard input that never end must not keep the command alive.
     runtime.shutdown_background();
-    done.map_err(|failure| Failure { exit: failure.exit.max(ERROR), ..failure })
+    done.map_err(|failure| Failure {
+        exit: failure.exit.max(ERROR),
+        ..failure
+    })
 }
 
 fn chosen(matches: &ArgMatches) -> Option<(&'static Noun, &'static Verb, &ArgMatches)> {
@@ -95,16 +99,29 @@ pub fn command(wanted: Option<&str>) -> Command {
 
 fn globals() -> Vec<Arg> {
     let all = vec![
-        args::opt("output", "FORMAT", "How to print; wide is the table with more columns, jsonl one object a line, name one name a line").short('o').value_parser(value_parser!(Format)).default_value("table"),
+        args::opt(
+            "output",
+            "FORMAT",
+            "How to print; wide is the table with more columns, jsonl one object a line, name one name a line",
+        )
+        .short('o')
+        .value_parser(value_parser!(Format))
+        .default_value("table"),
         args::opt("columns", "A,B", "Only these fields, dotted paths allowed").value_delimiter(','),
-        args::opt("query", "PATH", "Only what this path leads to, for example 0.name or addresses.address"),
+        args::opt(
+            "query",
+            "PATH",
+            "Only what this path leads to, for example 0.name or addresses.address",
+        ),
         args::opt("context", "NAME", "The login to use (also CLIMC_CONTEXT)"),
         args::opt("project", "NAME", "The project to work in"),
         args::opt("region", "NAME", "The region to work in"),
         args::flag("no-color", "No colours (also NO_COLOR)"),
         args::flag("verbose", "Tell request ids and codes of errors").short('v'),
     ];
-    all.into_iter().map(|arg| arg.global(true).help_heading("Everywhere")).collect()
+    all.into_iter()
+        .map(|arg| arg.global(true).help_heading("Everywhere"))
+        .collect()
 }
 
 fn noun_command(noun: &'static Noun) -> Command {
@@ -187,7 +204,10 @@ mod tests {
             vec!["climc", "task", "--help"],
             vec!["climc", "api", "--help"],
         ] {
-            let help = command(words.get(1).copied()).term_width(100).try_get_matches_from(&words).unwrap_err();
+            let help = command(words.get(1).copied())
+                .term_width(100)
+                .try_get_matches_from(&words)
+                .unwrap_err();
             text.push_str(&format!("$ {}\n{help}\n", words.join(" ")));
         }
         expect_file!["../tests/help.txt"].assert_eq(&text);

@@ -48,7 +48,10 @@ fn candidates(words: &[String]) -> Vec<String> {
     let Some(noun) = nouns::find(noun) else {
         return Vec::new();
     };
-    match plain.next().and_then(|verb| noun.verbs.iter().find(|known| known.name == verb)) {
+    match plain
+        .next()
+        .and_then(|verb| noun.verbs.iter().find(|known| known.name == verb))
+    {
         None if noun.verbs.len() > 1 => noun.verbs.iter().map(|verb| verb.name.to_owned()).collect(),
         None => Vec::new(),
         Some(verb) => {
@@ -57,7 +60,8 @@ fn candidates(words: &[String]) -> Vec<String> {
                 Some(other) => names(other),
                 None => {
                     let mut found = options(&command);
-                    let takes_names = command.get_arguments().any(|arg| arg.get_id() == "name") && verb.name != "create";
+                    let takes_names =
+                        command.get_arguments().any(|arg| arg.get_id() == "name") && verb.name != "create";
                     found.extend(takes_names.then(|| names(noun)).into_iter().flatten());
                     found
                 }
@@ -75,7 +79,19 @@ fn options(command: &Command) -> Vec<String> {
 fn option_noun(word: &str) -> Option<&'static Noun> {
     let name = word.strip_prefix("--")?;
     let name = if name == "account" { "cloud-account" } else { name };
-    let names = ["image", "flavor", "network", "cloud-account", "zone", "keypair", "server", "disk", "project", "user", "host"];
+    let names = [
+        "image",
+        "flavor",
+        "network",
+        "cloud-account",
+        "zone",
+        "keypair",
+        "server",
+        "disk",
+        "project",
+        "user",
+        "host",
+    ];
     names.contains(&name).then(|| nouns::find(name)).flatten()
 }
 

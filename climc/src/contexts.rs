@@ -40,9 +40,8 @@ impl Contexts {
 
     fn read(path: &Path) -> Result<Self, Failure> {
         match fs::read_to_string(path) {
-            Ok(text) => {
-                toml::from_str(&text).map_err(|e| Failure::local(format!("`{}` cannot be understood", path.display()), e))
-            }
+            Ok(text) => toml::from_str(&text)
+                .map_err(|e| Failure::local(format!("`{}` cannot be understood", path.display()), e)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),
             Err(error) => Err(Failure::local(format!("`{}` cannot be read", path.display()), error)),
         }
@@ -56,7 +55,11 @@ impl Contexts {
                 fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
             }
             let _ = fs::remove_file(&part);
-            let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
+            let mut file = fs::OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&part)?;
             file.write_all(text.as_bytes())?;
             fs::rename(&part, path)
         };

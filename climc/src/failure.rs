@@ -79,7 +79,9 @@ pub const fn exit(kind: Kind) -> u8 {
         Kind::Conflict => 5,
         Kind::Quota | Kind::Capacity => 6,
         Kind::Timeout => 7,
-        Kind::Invalid | Kind::Unsupported | Kind::Throttled | Kind::Unavailable | Kind::Cancelled | Kind::Broken => ERROR,
+        Kind::Invalid | Kind::Unsupported | Kind::Throttled | Kind::Unavailable | Kind::Cancelled | Kind::Broken => {
+            ERROR
+        }
     }
 }
 

@@ -28,7 +28,10 @@ pub const SHOW: Verb = Verb {
     name: "show",
     about: "Show one with all its fields",
     examples: "",
-    args: |c| c.arg(args::key()).arg(args::flag("watch", "Show it again whenever it changes")),
+    args: |c| {
+        c.arg(args::key())
+            .arg(args::flag("watch", "Show it again whenever it changes"))
+    },
     run: |cx| Box::pin(show(cx)),
 };
 
@@ -47,9 +50,19 @@ pub const DELETE_NOW: Verb = Verb {
 };
 
 fn list_args(command: Command) -> Command {
-    let limit = Arg::new("limit").long("limit").value_name("N").value_parser(value_parser!(usize));
+    let limit = Arg::new("limit")
+        .long("limit")
+        .value_name("N")
+        .value_parser(value_parser!(usize));
     command
-        .arg(args::many("filter", "KEY=VALUE", "Only those, for example state=failed or name.contains=web").value_parser(args::pair))
+        .arg(
+            args::many(
+                "filter",
+                "KEY=VALUE",
+                "Only those, for example state=failed or name.contains=web",
+            )
+            .value_parser(args::pair),
+        )
         .arg(args::opt("state", "STATES", "Only these states, separated by commas"))
         .arg(args::opt("contains", "TEXT", "Only names that contain this"))
         .arg(args::flag("all-projects", "Those of every project that you may see"))
@@ -69,7 +82,11 @@ fn filters(cx: Cx) -> Vec<(String, String)> {
         filters.push((key.to_owned(), states.to_owned()));
     }
     if let Some(text) = cx.text("contains") {
-        let key = if cx.noun.home == Home::Identity { "name__contains" } else { "name.contains" };
+        let key = if cx.noun.home == Home::Identity {
+            "name__contains"
+        } else {
+            "name.contains"
+        };
         filters.push((key.to_owned(), text.to_owned()));
     }
     filters
@@ -82,7 +99,12 @@ async fn fetch(cx: Cx<'_>) -> Result<Vec<Value>, Failure> {
         Home::Region(path) => client.any(path).list(query(cx, limit)).all().await?,
         Home::Whole(path) => client.any(path).list(Query::new().whole()).all().await?,
         Home::Identity => client.identity(cx.noun.name).list(&filters(cx)).await?,
-        Home::Image => client.images().list(&filters(cx), limit.filter(|_| cx.text("sort").is_none())).await?,
+        Home::Image => {
+            client
+                .images()
+                .list(&filters(cx), limit.filter(|_| cx.text("sort").is_none()))
+                .await?
+        }
         Home::Here => Vec::new(),
     };
     if let Some(field) = cx.text("sort") {
@@ -140,14 +162,20 @@ async fn delete(cx: Cx<'_>) -> Done {
     confirm(cx.flag("yes"), cx.noun.name, &keys)?;
     let client = cx.app.client()?;
     let outcomes = batch::each(&keys, async |key: &String| {
-        let gone = Work { item: json!({ "name": key }), task: None };
+        let gone = Work {
+            item: json!({ "name": key }),
+            task: None,
+        };
         let answer = match cx.noun.home {
             Home::Region(path) => client.any(path).delete(key).await?,
             Home::Identity => client.identity(cx.noun.name).delete(key).await.map(|()| None)?,
             Home::Image => client.images().delete(key).await.map(|()| None)?,
             Home::Whole(_) | Home::Here => None,
         };
-        Ok(vec![answer.map_or(gone, |accepted| Work { item: accepted.item, task: accepted.task })])
+        Ok(vec![answer.map_or(gone, |accepted| Work {
+            item: accepted.item,
+            task: accepted.task,
+        })])
     });
     batch::finish(cx, outcomes.await, After::Deleted).await
 }
@@ -162,7 +190,9 @@ pub async fn create<T: Serialize>(cx: Cx<'_>, body: impl FnOnce() -> Result<T, F
         return Err(Failure::usage(format!("a {} is not made this way", cx.noun.name)));
     };
     let client = cx.app.client()?;
-    let made = batch::each(&bodies, async |body: &Value| Ok(Work::all(client.any(path).create(body).await?)));
+    let made = batch::each(&bodies, async |body: &Value| {
+        Ok(Work::all(client.any(path).create(body).await?))
+    });
     batch::finish(cx, made.await, After::Changed).await
 }
 

@@ -60,11 +60,17 @@ impl<'a> Cx<'a> {
 
     /// A required argument.
     pub fn need(&self, name: &str) -> Result<&'a str, Failure> {
-        self.text(name).ok_or_else(|| Failure::usage(format!("`{name}` is missing; see --help")))
+        self.text(name)
+            .ok_or_else(|| Failure::usage(format!("`{name}` is missing; see --help")))
     }
 
     pub fn list(&self, name: &str) -> Vec<String> {
-        self.args.get_many::<String>(name).into_iter().flatten().cloned().collect()
+        self.args
+            .get_many::<String>(name)
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect()
     }
 
     /// A flag of this verb; false when the verb has no such flag.

@@ -94,7 +94,10 @@ impl Output {
     }
 
     fn pick(&self, item: &Value) -> Value {
-        self.columns.iter().map(|path| (path.clone(), select(item, path))).collect()
+        self.columns
+            .iter()
+            .map(|path| (path.clone(), select(item, path)))
+            .collect()
     }
 
     fn csv(&self, noun: &Noun, items: &[Value]) -> String {
@@ -141,7 +144,9 @@ pub fn colour(refused: bool) -> bool {
 /// What a thing is called: its name, or its id where it has none.
 pub fn name(item: &Value) -> String {
     let keys = ["name", "id", "resource", "kind", "address"];
-    let found = keys.iter().find_map(|key| item.get(key)?.as_str().filter(|text| !text.is_empty()));
+    let found = keys
+        .iter()
+        .find_map(|key| item.get(key)?.as_str().filter(|text| !text.is_empty()));
     found.unwrap_or_default().to_owned()
 }
 
@@ -201,36 +206,71 @@ mod tests {
 
     #[test]
     fn each_format_is_what_its_readers_expect() {
-        check(Format::Wide, &[], None, expect![[r#"
+        check(
+            Format::Wide,
+            &[],
+            None,
+            expect![[r#"
             NAME  STATE        SIZE
             a     running      1K
             b     say "hi", b  2K
-        "#]]);
-        check(Format::Csv, &[], None, expect![[r#"
+        "#]],
+        );
+        check(
+            Format::Csv,
+            &[],
+            None,
+            expect![[r#"
             name,state
             a,running
             b,"say ""hi"", b"
-        "#]]);
-        check(Format::Name, &[], None, expect![[r#"
+        "#]],
+        );
+        check(
+            Format::Name,
+            &[],
+            None,
+            expect![[r#"
             a
             b
-        "#]]);
-        check(Format::Jsonl, &["name", "note"], None, expect![[r#"
+        "#]],
+        );
+        check(
+            Format::Jsonl,
+            &["name", "note"],
+            None,
+            expect![[r#"
             {"name":"a","note":null}
             {"name":"b","note":null}
-        "#]]);
-        check(Format::Yaml, &["name"], None, expect![[r#"
+        "#]],
+        );
+        check(
+            Format::Yaml,
+            &["name"],
+            None,
+            expect![[r#"
             - name: a
             - name: b
-        "#]]);
-        check(Format::Table, &[], Some("0.size"), expect![[r#"
+        "#]],
+        );
+        check(
+            Format::Table,
+            &[],
+            Some("0.size"),
+            expect![[r#"
             1024
-        "#]]);
-        check(Format::Json, &[], Some("name"), expect![[r#"
+        "#]],
+        );
+        check(
+            Format::Json,
+            &[],
+            Some("name"),
+            expect![[r#"
             [
               "a",
               "b"
             ]
-        "#]]);
+        "#]],
+        );
     }
 }

@@ -30,7 +30,10 @@ impl Progress {
     pub fn tasks(count: usize) -> Self {
         Self::new(|| match count {
             0 | 1 => styled(ProgressBar::new_spinner(), "{spinner} {msg} {elapsed}"),
-            many => styled(ProgressBar::new(many as u64), "{spinner} {pos}/{len} [{bar:30}] {msg} {elapsed}"),
+            many => styled(
+                ProgressBar::new(many as u64),
+                "{spinner} {pos}/{len} [{bar:30}] {msg} {elapsed}",
+            ),
         })
     }
 

@@ -21,7 +21,11 @@ impl<'a> Column<'a> {
 
     fn title(&self) -> String {
         match self.format {
-            "age" => self.path.trim_end_matches("_at").replace("created", "age").to_uppercase(),
+            "age" => self
+                .path
+                .trim_end_matches("_at")
+                .replace("created", "age")
+                .to_uppercase(),
             _ => self.path.split('.').next().unwrap_or_default().to_uppercase(),
         }
     }
@@ -73,14 +77,22 @@ fn age(seconds: u64) -> String {
 pub fn list(columns: &[Column], items: &[Value], colour: bool) -> String {
     let now = Timestamp::now();
     let mut rows = vec![columns.iter().map(Column::title).collect::<Vec<_>>()];
-    rows.extend(items.iter().map(|item| columns.iter().map(|column| column.cell(item, now)).collect()));
+    rows.extend(
+        items
+            .iter()
+            .map(|item| columns.iter().map(|column| column.cell(item, now)).collect()),
+    );
     aligned(&rows, colour)
 }
 
 /// One line per field.
 pub fn record(item: &Value, columns: &[Column], colour: bool) -> String {
     let now = Timestamp::now();
-    let format = |key: &str| columns.iter().find(|column| column.path == key && column.format == "size");
+    let format = |key: &str| {
+        columns
+            .iter()
+            .find(|column| column.path == key && column.format == "size")
+    };
     let Value::Object(fields) = item else {
         return format!("{}\n", plain(item));
     };
@@ -105,7 +117,13 @@ fn field(value: &Value) -> String {
 
 fn aligned(rows: &[Vec<String>], colour: bool) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |n: usize| rows.iter().filter_map(|row| row.get(n)).map(|cell| cell.width()).max().unwrap_or(0);
+    let width = |n: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(n))
+            .map(|cell| cell.width())
+            .max()
+            .unwrap_or(0)
+    };
     let widths: Vec<_> = (0..columns).map(width).collect();
     let mut text = String::new();
     for row in rows {
@@ -168,6 +186,10 @@ mod tests {
             name    web
             tags
         "#]]
-        .assert_eq(&record(&json!({"name": "web", "memory": 536870912, "tags": {}}), &columns, false));
+        .assert_eq(&record(
+            &json!({"name": "web", "memory": 536870912, "tags": {}}),
+            &columns,
+            false,
+        ));
     }
 }

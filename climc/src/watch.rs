@@ -33,10 +33,18 @@ where
     let mut events = pin!(cx.app.client()?.events(follow));
     let mut last = String::new();
     loop {
-        let copy = if matches!(shape, Shape::One) { Shape::One } else { Shape::Many };
+        let copy = if matches!(shape, Shape::One) {
+            Shape::One
+        } else {
+            Shape::Many
+        };
         let text = cx.app.output.render(cx.noun, copy, fetch().await?)?;
         if text != last {
-            let clear = if std::io::stdout().is_terminal() { "\x1b[2J\x1b[H" } else { "" };
+            let clear = if std::io::stdout().is_terminal() {
+                "\x1b[2J\x1b[H"
+            } else {
+                ""
+            };
             output::write(&format!("{clear}{text}"))?;
             last = text;
         }

@@ -26,8 +26,18 @@ const CREATE: Verb = Verb {
     examples: "  climc cloud-account create lab --driver sim --option hosts=20 --wait\n  climc cloud-account drivers",
     args: |c| {
         args::waiting(args::batch(c.arg(args::new_name())))
-            .arg(args::opt("driver", "DRIVER", "Its kind; see `climc cloud-account drivers`").required_unless_present("file"))
-            .arg(args::many("option", "KEY=VALUE", "What the driver wants to know; may be repeated; `@FILE` reads a file").value_parser(args::pair))
+            .arg(
+                args::opt("driver", "DRIVER", "Its kind; see `climc cloud-account drivers`")
+                    .required_unless_present("file"),
+            )
+            .arg(
+                args::many(
+                    "option",
+                    "KEY=VALUE",
+                    "What the driver wants to know; may be repeated; `@FILE` reads a file",
+                )
+                .value_parser(args::pair),
+            )
     },
     run: |cx| Box::pin(generic::create(cx, move || wanted(cx))),
 };
@@ -76,6 +86,12 @@ static DRIVER: Noun = Noun {
 };
 
 async fn drivers(cx: Cx<'_>) -> Done {
-    let items = cx.app.client()?.any("drivers").list(isobar_sdk::Query::new().whole()).all().await?;
+    let items = cx
+        .app
+        .client()?
+        .any("drivers")
+        .list(isobar_sdk::Query::new().whole())
+        .all()
+        .await?;
     cx.app.output.print(&DRIVER, Shape::Many, items).map(|()| 0)
 }

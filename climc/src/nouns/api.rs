@@ -29,19 +29,34 @@ const CALL: Verb = Verb {
   climc api DELETE /servers/web --curl",
     args: |c| {
         let services = PossibleValuesParser::new(["region", "identity", "image"]);
-        c.arg(Arg::new("method").required(true).value_name("METHOD").help("GET, POST, PUT, PATCH, DELETE"))
-            .arg(Arg::new("path").required(true).value_name("PATH").help("Below the service's address"))
-            .arg(args::opt("data", "JSON", "The body; `@FILE` reads a file").short('d'))
-            .arg(args::many("header", "NAME: VALUE", "A further header").short('H'))
-            .arg(args::opt("service", "SERVICE", "Which service").value_parser(services).default_value("region"))
-            .arg(args::flag("curl", "Print the curl command instead of sending it"))
+        c.arg(
+            Arg::new("method")
+                .required(true)
+                .value_name("METHOD")
+                .help("GET, POST, PUT, PATCH, DELETE"),
+        )
+        .arg(
+            Arg::new("path")
+                .required(true)
+                .value_name("PATH")
+                .help("Below the service's address"),
+        )
+        .arg(args::opt("data", "JSON", "The body; `@FILE` reads a file").short('d'))
+        .arg(args::many("header", "NAME: VALUE", "A further header").short('H'))
+        .arg(
+            args::opt("service", "SERVICE", "Which service")
+                .value_parser(services)
+                .default_value("region"),
+        )
+        .arg(args::flag("curl", "Print the curl command instead of sending it"))
     },
     run: |cx| Box::pin(api(cx)),
 };
 
 async fn api(cx: Cx<'_>) -> Done {
     let name = cx.need("method")?.to_uppercase();
-    let method = Method::from_bytes(name.as_bytes()).map_err(|_| Failure::usage(format!("`{name}` is not a method")))?;
+    let method =
+        Method::from_bytes(name.as_bytes()).map_err(|_| Failure::usage(format!("`{name}` is not a method")))?;
     let service = match cx.text("service") {
         Some("identity") => Service::Identity,
         Some("image") => Service::Image,
@@ -51,7 +66,9 @@ async fn api(cx: Cx<'_>) -> Done {
     let mut headers = Vec::new();
     for header in cx.list("header") {
         let Some((name, value)) = header.split_once(':') else {
-            return Err(Failure::usage(format!("`{header}` is not a header: write `Name: value`")));
+            return Err(Failure::usage(format!(
+                "`{header}` is not a header: write `Name: value`"
+            )));
         };
         call = call.header(name.trim().to_lowercase(), value.trim());
         headers.push(header.clone());
@@ -85,7 +102,9 @@ fn body(cx: Cx) -> Result<Option<Value>, Failure> {
         return Ok(None);
     };
     let text = match data.strip_prefix('@') {
-        Some(file) => std::fs::read_to_string(file).map_err(|e| Failure::local(format!("`{file}` cannot be read"), e))?,
+        Some(file) => {
+            std::fs::read_to_string(file).map_err(|e| Failure::local(format!("`{file}` cannot be read"), e))?
+        }
         None => data.to_owned(),
     };
     let value = serde_json::from_str(&text).map_err(|e| Failure::usage(format!("the body is not JSON: {e}")))?;
@@ -100,7 +119,10 @@ fn curl(method: &Method, url: &str, headers: &[String], body: Option<&Value>) ->
         text.push_str(&format!(" -H {}", quoted(header)));
     }
     if let Some(body) = body {
-        text.push_str(&format!(" -H 'Content-Type: application/json' -d {}", quoted(&body.to_string())));
+        text.push_str(&format!(
+            " -H 'Content-Type: application/json' -d {}",
+            quoted(&body.to_string())
+        ));
     }
     format!("{text} {}\n", quoted(url))
 }

@@ -20,7 +20,13 @@ pub static CONTEXT: Noun = Noun {
     columns: &["current", "name", "auth_url", "username", "project_name", "region_name"],
     wide: &[],
     verbs: &[
-        Verb { name: "list", about: "List them", examples: "", args: |c| c, run: |cx| Box::pin(async move { list(cx) }) },
+        Verb {
+            name: "list",
+            about: "List them",
+            examples: "",
+            args: |c| c,
+            run: |cx| Box::pin(async move { list(cx) }),
+        },
         Verb {
             name: "use",
             about: "Choose the one that is used when nothing else is said",
@@ -97,11 +103,15 @@ fn set(cx: Cx) -> Done {
     }
     if cx.flag("password-stdin") {
         let mut line = String::new();
-        std::io::stdin().read_line(&mut line).map_err(|e| Failure::local("the password cannot be read", e))?;
+        std::io::stdin()
+            .read_line(&mut line)
+            .map_err(|e| Failure::local("the password cannot be read", e))?;
         auth.password = Some(line.trim_end_matches(['\r', '\n']).to_owned());
     }
     if auth.auth_url.is_empty() {
-        return Err(Failure::usage("it is not known where to log in: set OS_AUTH_URL or say --auth-url"));
+        return Err(Failure::usage(
+            "it is not known where to log in: set OS_AUTH_URL or say --auth-url",
+        ));
     }
     known.contexts.insert(name.to_owned(), auth);
     known.current.get_or_insert_with(|| name.to_owned());
@@ -132,16 +142,23 @@ pub static COMPLETION: Noun = Noun {
         examples: "  climc completion bash > ~/.local/share/bash-completion/completions/climc\n  climc completion zsh > \"${fpath[1]}/_climc\"\n  climc completion fish > ~/.config/fish/completions/climc.fish",
         args: |c| {
             let shells = PossibleValuesParser::new(["bash", "zsh", "fish"]);
-            c.arg(Arg::new("shell").required(true).value_name("SHELL").value_parser(shells))
+            c.arg(
+                Arg::new("shell")
+                    .required(true)
+                    .value_name("SHELL")
+                    .value_parser(shells),
+            )
         },
-        run: |cx| Box::pin(async move {
-            let script = match cx.text("shell") {
-                Some("zsh") => complete::ZSH,
-                Some("fish") => complete::FISH,
-                _ => complete::BASH,
-            };
-            output::write(script).map(|()| 0)
-        }),
+        run: |cx| {
+            Box::pin(async move {
+                let script = match cx.text("shell") {
+                    Some("zsh") => complete::ZSH,
+                    Some("fish") => complete::FISH,
+                    _ => complete::BASH,
+                };
+                output::write(script).map(|()| 0)
+            })
+        },
     }],
 };
 
@@ -156,13 +173,19 @@ pub static VERSION: Noun = Noun {
         about: "Print the version of climc",
         examples: "",
         args: |c| c,
-        run: |cx| Box::pin(async move {
-            let version = env!("CARGO_PKG_VERSION");
-            match cx.app.output.is_for_people() {
-                true => output::write(&format!("climc {version}\n")),
-                false => cx.app.output.print(cx.noun, Shape::One, vec![json!({ "name": "climc", "version": version })]),
-            }
-            .map(|()| 0)
-        }),
+        run: |cx| {
+            Box::pin(async move {
+                let version = env!("CARGO_PKG_VERSION");
+                match cx.app.output.is_for_people() {
+                    true => output::write(&format!("climc {version}\n")),
+                    false => cx.app.output.print(
+                        cx.noun,
+                        Shape::One,
+                        vec![json!({ "name": "climc", "version": version })],
+                    ),
+                }
+                .map(|()| 0)
+            })
+        },
     }],
 };

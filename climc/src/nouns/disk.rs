@@ -56,10 +56,14 @@ const ATTACH: Verb = Verb {
     about: "Give it to a server",
     examples: "  climc disk attach data --server web --wait",
     args: |c| on_disks(c).arg(args::opt("server", "SERVER", "The server").required(true)),
-    run: |cx| Box::pin(async move {
-        let to = Attach { server: cx.need("server")?.to_owned() };
-        generic::act(cx, "attach", json!(to)).await
-    }),
+    run: |cx| {
+        Box::pin(async move {
+            let to = Attach {
+                server: cx.need("server")?.to_owned(),
+            };
+            generic::act(cx, "attach", json!(to)).await
+        })
+    },
 };
 
 const DETACH: Verb = Verb {
@@ -75,8 +79,12 @@ const RESIZE: Verb = Verb {
     about: "Make it larger",
     examples: "  climc disk resize data --size 40G --wait",
     args: |c| on_disks(c).arg(args::size("size", "Larger than it is").required(true)),
-    run: |cx| Box::pin(async move {
-        let to = Resize { size: cx.value::<Size>("size").unwrap_or_default() };
-        generic::act(cx, "resize", json!(to)).await
-    }),
+    run: |cx| {
+        Box::pin(async move {
+            let to = Resize {
+                size: cx.value::<Size>("size").unwrap_or_default(),
+            };
+            generic::act(cx, "resize", json!(to)).await
+        })
+    },
 };

@@ -21,7 +21,12 @@ pub static DOCTOR: Noun = Noun {
         name: "doctor",
         about: "Check the login, the services, hosts, accounts and tasks; fails when something is wrong",
         examples: "  climc doctor\n  climc doctor --leaks",
-        args: |c| c.arg(args::flag("leaks", "Compare rows, claims, quota and addresses with what exists on hosts and clouds")),
+        args: |c| {
+            c.arg(args::flag(
+                "leaks",
+                "Compare rows, claims, quota and addresses with what exists on hosts and clouds",
+            ))
+        },
         run: |cx| Box::pin(doctor(cx)),
     }],
 };
@@ -66,11 +71,21 @@ struct Finding {
 
 impl Finding {
     fn good(check: &'static str, finding: impl Into<String>) -> Self {
-        Self { check, ok: true, finding: finding.into(), fix: String::new() }
+        Self {
+            check,
+            ok: true,
+            finding: finding.into(),
+            fix: String::new(),
+        }
     }
 
     fn bad(check: &'static str, finding: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { check, ok: false, finding: finding.into(), fix: fix.into() }
+        Self {
+            check,
+            ok: false,
+            finding: finding.into(),
+            fix: fix.into(),
+        }
     }
 
     fn failed(check: &'static str, error: &Error) -> Self {
@@ -88,17 +103,27 @@ async fn examine(cx: Cx<'_>) -> Done {
         findings.extend([region, image, hosts, accounts, tasks].into_iter().flatten());
     }
     report(cx, &findings)?;
-    Ok(if findings.iter().all(|finding| finding.ok) { 0 } else { ERROR })
+    Ok(if findings.iter().all(|finding| finding.ok) {
+        0
+    } else {
+        ERROR
+    })
 }
 
 fn report(cx: Cx, findings: &[Finding]) -> Result<(), Failure> {
     if !cx.app.output.is_for_people() {
-        let rows = findings.iter().map(|f| json!({ "check": f.check, "ok": f.ok, "finding": f.finding, "fix": f.fix }));
+        let rows = findings
+            .iter()
+            .map(|f| json!({ "check": f.check, "ok": f.ok, "finding": f.finding, "fix": f.fix }));
         return cx.app.output.print(cx.noun, Shape::Many, rows.collect());
     }
     for one in findings {
         let (word, code) = if one.ok { ("ok ", "32") } else { ("BAD", "31") };
-        let mark = if cx.app.output.colour { format!("\x1b[{code}m{word}\x1b[0m") } else { word.to_owned() };
+        let mark = if cx.app.output.colour {
+            format!("\x1b[{code}m{word}\x1b[0m")
+        } else {
+            word.to_owned()
+        };
         output::write(&format!("{mark}  {:9} {}\n", one.check, one.finding))?;
         if !one.fix.is_empty() {
             output::write(&format!("               fix: {}\n", one.fix))?;
@@ -111,7 +136,11 @@ async fn login(client: &Client) -> Finding {
     let url = &client.auth().auth_url;
     match client.renew().await {
         Ok(session) => {
-            let who = session.about.pointer("/user/name").and_then(Value::as_str).unwrap_or("?");
+            let who = session
+                .about
+                .pointer("/user/name")
+                .and_then(Value::as_str)
+                .unwrap_or("?");
             Finding::good("login", format!("{who} at {url}"))
         }
         Err(error) if matches!(error.kind, Kind::Unavailable | Kind::Timeout) => {
@@ -157,12 +186,20 @@ async fn hosts(client: &Client) -> Option<Finding> {
     let well = |host: &&Value| matches!(host["state"].as_str(), Some("ready" | "draining" | "maintenance"));
     let ill: Vec<_> = hosts.iter().filter(|host| !well(host)).collect();
     Some(match (hosts.len(), ill.first()) {
-        (0, _) => Finding::bad("hosts", "there is none", "climc host join-token, or climc cloud-account create"),
+        (0, _) => Finding::bad(
+            "hosts",
+            "there is none",
+            "climc host join-token, or climc cloud-account create",
+        ),
         (count, None) => Finding::good("hosts", format!("{count}, all well")),
         (count, Some(first)) => {
             let faults = crate::table::plain(&first["faults"]);
             let state = crate::table::plain(&first["state"]);
-            let finding = format!("{} of {count} are not well: {} is {state} {faults}", ill.len(), name(first));
+            let finding = format!(
+                "{} of {count} are not well: {} is {state} {faults}",
+                ill.len(),
+                name(first)
+            );
             Finding::bad("hosts", finding.trim_end(), format!("climc host show {}", name(first)))
         }
     })
@@ -176,7 +213,12 @@ async fn accounts(client: &Client) -> Option<Finding> {
     Some(match failed.first() {
         None => Finding::good("accounts", "none failed"),
         Some(first) => {
-            let finding = format!("{} failed: {}: {}", failed.len(), name(first), crate::table::plain(&first["fault"]));
+            let finding = format!(
+                "{} failed: {}: {}",
+                failed.len(),
+                name(first),
+                crate::table::plain(&first["fault"])
+            );
             Finding::bad("accounts", finding, format!("climc cloud-account sync {}", name(first)))
         }
     })
@@ -191,7 +233,11 @@ async fn tasks(client: &Client) -> Option<Finding> {
         None => Finding::good("tasks", "none needs an operator"),
         Some(first) => {
             let id = crate::table::plain(&first["id"]);
-            Finding::bad("tasks", format!("{} need an operator", stuck.len()), format!("climc task show {id}"))
+            Finding::bad(
+                "tasks",
+                format!("{} need an operator", stuck.len()),
+                format!("climc task show {id}"),
+            )
         }
     })
 }

@@ -29,7 +29,10 @@ const LIST: Verb = Verb {
     about: "What happened",
     examples: "  climc event list --noun server --since 1200 -o jsonl",
     args: |c| {
-        let limit = Arg::new("limit").long("limit").value_name("N").value_parser(value_parser!(usize));
+        let limit = Arg::new("limit")
+            .long("limit")
+            .value_name("N")
+            .value_parser(value_parser!(usize));
         which(c).arg(limit.help("At most so many; all when absent"))
     },
     run: |cx| Box::pin(list(cx)),

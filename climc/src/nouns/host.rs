@@ -15,20 +15,46 @@ pub static HOST: Noun = Noun {
     name: "host",
     about: "Machines that servers run on",
     home: Home::Region("hosts"),
-    columns: &["name", "state", "account", "zone", "vcpus_used", "vcpus", "memory_used:size", "memory:size", "faults"],
+    columns: &[
+        "name",
+        "state",
+        "account",
+        "zone",
+        "vcpus_used",
+        "vcpus",
+        "memory_used:size",
+        "memory:size",
+        "faults",
+    ],
     wide: &["id", "hypervisor", "architecture", "tags", "seen_at:age"],
     verbs: &[
         LIST,
         SHOW,
-        switch("enable", "Let it take new servers", |cx| Box::pin(generic::act(cx, "enable", json!({})))),
-        switch("disable", "Give it no new servers", |cx| Box::pin(generic::act(cx, "disable", json!({})))),
-        switch("drain", "Give it no new servers and empty it", |cx| Box::pin(generic::act(cx, "drain", json!({})))),
+        switch("enable", "Let it take new servers", |cx| {
+            Box::pin(generic::act(cx, "enable", json!({})))
+        }),
+        switch("disable", "Give it no new servers", |cx| {
+            Box::pin(generic::act(cx, "disable", json!({})))
+        }),
+        switch("drain", "Give it no new servers and empty it", |cx| {
+            Box::pin(generic::act(cx, "drain", json!({})))
+        }),
         JOIN_TOKEN,
     ],
 };
 
-const fn switch(name: &'static str, about: &'static str, run: for<'a> fn(Cx<'a>) -> futures::future::LocalBoxFuture<'a, Done>) -> Verb {
-    Verb { name, about, examples: "", args: |c| c.arg(args::keys()), run }
+const fn switch(
+    name: &'static str,
+    about: &'static str,
+    run: for<'a> fn(Cx<'a>) -> futures::future::LocalBoxFuture<'a, Done>,
+) -> Verb {
+    Verb {
+        name,
+        about,
+        examples: "",
+        args: |c| c.arg(args::keys()),
+        run,
+    }
 }
 
 const JOIN_TOKEN: Verb = Verb {
@@ -36,8 +62,15 @@ const JOIN_TOKEN: Verb = Verb {
     about: "Make a token that one host may join with, once",
     examples: "  climc host join-token --valid 1h --query token",
     args: |c| {
-        c.arg(args::opt("zone", "ZONE", "Where the host is; the first zone when absent"))
-            .arg(args::opt("valid", "TIME", "How long it can be used, 1m to 24h; 1h when absent").value_parser(args::duration))
+        c.arg(args::opt(
+            "zone",
+            "ZONE",
+            "Where the host is; the first zone when absent",
+        ))
+        .arg(
+            args::opt("valid", "TIME", "How long it can be used, 1m to 24h; 1h when absent")
+                .value_parser(args::duration),
+        )
     },
     run: |cx| Box::pin(join_token(cx)),
 };

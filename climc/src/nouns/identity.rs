@@ -60,7 +60,11 @@ const CREATE: Verb = Verb {
 const CREATE_USER: Verb = Verb {
     args: |c| {
         create_args(c)
-            .arg(args::opt("password", "PASSWORD", "Their password; seen by others on this machine, so better use --password-stdin"))
+            .arg(args::opt(
+                "password",
+                "PASSWORD",
+                "Their password; seen by others on this machine, so better use --password-stdin",
+            ))
             .arg(args::flag("password-stdin", "Read the password from standard input"))
             .arg(args::opt("email", "ADDRESS", "Where to reach them"))
     },
@@ -114,10 +118,12 @@ const ADD: Verb = Verb {
     about: "Give a role",
     examples: "  climc role add member --user ann --project demo\n  climc role add admin --group ops --system",
     args: assignment_args,
-    run: |cx| Box::pin(async move {
-        cx.app.client()?.assign(&assignment(cx)?).await?;
-        Ok(0)
-    }),
+    run: |cx| {
+        Box::pin(async move {
+            cx.app.client()?.assign(&assignment(cx)?).await?;
+            Ok(0)
+        })
+    },
 };
 
 const REMOVE: Verb = Verb {
@@ -125,17 +131,23 @@ const REMOVE: Verb = Verb {
     about: "Take a role away",
     examples: "",
     args: assignment_args,
-    run: |cx| Box::pin(async move {
-        cx.app.client()?.revoke(&assignment(cx)?).await?;
-        Ok(0)
-    }),
+    run: |cx| {
+        Box::pin(async move {
+            cx.app.client()?.revoke(&assignment(cx)?).await?;
+            Ok(0)
+        })
+    },
 };
 
 /// `--project` here says where the role holds; elsewhere it says where to work.
 fn assignment_args(command: Command) -> Command {
     command
         .arg(args::key().help("The role"))
-        .arg(args::opt("user", "USER", "To this user").conflicts_with("group").required_unless_present("group"))
+        .arg(
+            args::opt("user", "USER", "To this user")
+                .conflicts_with("group")
+                .required_unless_present("group"),
+        )
         .arg(args::opt("group", "GROUP", "To this group"))
         .arg(args::opt("domain", "DOMAIN", "In this domain").conflicts_with("system"))
         .arg(args::flag("system", "Everywhere"))

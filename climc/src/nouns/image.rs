@@ -23,7 +23,14 @@ pub static IMAGE: Noun = Noun {
     name: "image",
     about: "What root disks begin as",
     home: Home::Image,
-    columns: &["name", "status", "disk_format", "size:size", "visibility", "created_at:age"],
+    columns: &[
+        "name",
+        "status",
+        "disk_format",
+        "size:size",
+        "visibility",
+        "created_at:age",
+    ],
     wide: &["id", "virtual_size:size", "checksum", "owner"],
     verbs: &[CREATE, LIST, SHOW, SAVE, DELETE],
 };
@@ -41,13 +48,20 @@ const SAVE: Verb = Verb {
     name: "save",
     about: "Fetch its contents into a file and check them",
     examples: "  climc image save debian --file debian.qcow2",
-    args: |c| c.arg(args::key()).arg(args::opt("file", "FILE", "Where to").required(true)),
+    args: |c| {
+        c.arg(args::key())
+            .arg(args::opt("file", "FILE", "Where to").required(true))
+    },
     run: |cx| Box::pin(save(cx)),
 };
 
 fn create_args(command: Command) -> Command {
     args::waiting(command.arg(args::key().help("Its name")))
-        .arg(args::opt("file", "FILE", "From this file").conflicts_with("url").required_unless_present("url"))
+        .arg(
+            args::opt("file", "FILE", "From this file")
+                .conflicts_with("url")
+                .required_unless_present("url"),
+        )
         .arg(args::opt("url", "URL", "Fetched by the service from this address"))
         .arg(args::opt("format", "FORMAT", "raw, qcow2, vmdk, ...").required(true))
         .arg(args::opt("visibility", "WHO", "private, shared, community or public"))
@@ -78,8 +92,17 @@ async fn create(cx: Cx<'_>) -> Done {
     }
     if cx.flag("wait") {
         let progress = Progress::tasks(1);
-        let show = |image: &Value| progress.message(format!("image {}: {}", wanted.name, image["status"].as_str().unwrap_or("?")));
-        image = client.images().wait_active(&id, deadline(cx.value("timeout")), show).await?;
+        let show = |image: &Value| {
+            progress.message(format!(
+                "image {}: {}",
+                wanted.name,
+                image["status"].as_str().unwrap_or("?")
+            ))
+        };
+        image = client
+            .images()
+            .wait_active(&id, deadline(cx.value("timeout")), show)
+            .await?;
     } else if let Ok(now) = client.images().get(&id).await {
         image = now;
     }
@@ -132,7 +155,12 @@ async fn save(cx: Cx<'_>) -> Done {
     let (key, file) = (cx.need("name")?, cx.need("file")?);
     let progress = Progress::bytes(None);
     let client = cx.app.client()?;
-    let bytes = client.images().save(key, Path::new(file), |done, _| progress.at(done)).await?;
+    let bytes = client
+        .images()
+        .save(key, Path::new(file), |done, _| progress.at(done))
+        .await?;
     drop(progress);
-    cx.app.say(&format!("image {key} saved to {file}: {bytes} bytes, checksum right")).map(|()| 0)
+    cx.app
+        .say(&format!("image {key} saved to {file}: {bytes} bytes, checksum right"))
+        .map(|()| 0)
 }

@@ -27,8 +27,16 @@ const CREATE: Verb = Verb {
         args::waiting(args::batch(c.arg(args::new_name())))
             .arg(args::opt("cidr", "CIDR", "The range, for example 10.20.0.0/24").required_unless_present("file"))
             .arg(args::opt("gateway", "ADDRESS", "The first address when absent"))
-            .arg(args::opt("bridge", "NAME", "An existing bridge of the hosts; NAT when absent"))
-            .arg(args::many("dns", "ADDRESS", "A name server for guests; may be repeated"))
+            .arg(args::opt(
+                "bridge",
+                "NAME",
+                "An existing bridge of the hosts; NAT when absent",
+            ))
+            .arg(args::many(
+                "dns",
+                "ADDRESS",
+                "A name server for guests; may be repeated",
+            ))
             .arg(args::tags())
     },
     run: |cx| Box::pin(generic::create(cx, move || wanted(cx))),

@@ -33,15 +33,27 @@ const SET: Verb = Verb {
     about: "Set one limit; below zero means none",
     examples: "  climc quota set servers 100 --of demo",
     args: |c| {
-        let max = Arg::new("max").required(true).value_name("MAX").allow_negative_numbers(true);
+        let max = Arg::new("max")
+            .required(true)
+            .value_name("MAX")
+            .allow_negative_numbers(true);
         c.arg(Arg::new("resource").required(true).value_name("RESOURCE"))
             .arg(max.value_parser(value_parser!(i64)))
             .arg(args::opt("of", "PROJECT", "Another project, by name or id"))
     },
-    run: |cx| Box::pin(async move {
-        let resource = cx.need("resource")?.to_owned();
-        ask(cx, Some(Update { resource, max: cx.value("max").unwrap_or(-1) })).await
-    }),
+    run: |cx| {
+        Box::pin(async move {
+            let resource = cx.need("resource")?.to_owned();
+            ask(
+                cx,
+                Some(Update {
+                    resource,
+                    max: cx.value("max").unwrap_or(-1),
+                }),
+            )
+            .await
+        })
+    },
 };
 
 async fn ask(cx: Cx<'_>, change: Option<Update>) -> Done {

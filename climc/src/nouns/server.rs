@@ -21,15 +21,34 @@ pub static SERVER: Noun = Noun {
     name: "server",
     about: "Virtual machines",
     home: Home::Region("servers"),
-    columns: &["name", "state", "power_state", "host", "addresses.address", "image", "flavor", "created_at:age"],
+    columns: &[
+        "name",
+        "state",
+        "power_state",
+        "host",
+        "addresses.address",
+        "image",
+        "flavor",
+        "created_at:age",
+    ],
     wide: &["id", "account", "zone", "vcpus", "memory:size", "task", "fault"],
     verbs: &[
         CREATE,
         LIST,
         SHOW,
-        action("start", "Start one or several", on_servers, |cx| Box::pin(generic::act(cx, "start", json!({})))),
+        action("start", "Start one or several", on_servers, |cx| {
+            Box::pin(generic::act(cx, "start", json!({})))
+        }),
         STOP,
-        action("reboot", "Restart the guest", on_servers, |cx| Box::pin(generic::act(cx, "reboot", json!({})))),
+        action(
+            "reboot",
+            "Restart the guest",
+            |c| on_servers(c).arg(args::flag("force", "Cut the power instead of asking the guest")),
+            |cx| {
+                let body = json!({ "force": cx.flag("force") });
+                Box::pin(generic::act(cx, "reboot", body))
+            },
+        ),
         action(
             "resize",
             "Give it another flavor while it is stopped",
@@ -51,7 +70,13 @@ type Run = for<'a> fn(Cx<'a>) -> futures::future::LocalBoxFuture<'a, Done>;
 
 /// A verb on servers that exist.
 const fn action(name: &'static str, about: &'static str, args: fn(Command) -> Command, run: Run) -> Verb {
-    Verb { name, about, examples: "", args, run }
+    Verb {
+        name,
+        about,
+        examples: "",
+        args,
+        run,
+    }
 }
 
 const CREATE: Verb = Verb {
@@ -69,9 +94,14 @@ const STOP: Verb = Verb {
     about: "Shut the guest down",
     examples: "  climc server stop web --wait\n  climc server stop web --force",
     args: |c| {
-        on_servers(c)
-            .arg(args::flag("force", "Cut the power at once"))
-            .arg(args::opt("grace", "TIME", "Cut the power when the guest has not shut down by then").value_parser(args::duration))
+        on_servers(c).arg(args::flag("force", "Cut the power at once")).arg(
+            args::opt(
+                "grace",
+                "TIME",
+                "Cut the power when the guest has not shut down by then",
+            )
+            .value_parser(args::duration),
+        )
     },
     run: |cx| Box::pin(stop(cx)),
 };
@@ -80,7 +110,10 @@ const CONSOLE_LOG: Verb = Verb {
     name: "console-log",
     about: "Print the end of what the guest wrote on its console",
     examples: "  climc server console-log web --bytes 4096",
-    args: |c| c.arg(args::key()).arg(args::number("bytes", "How much of the end").default_value("65536")),
+    args: |c| {
+        c.arg(args::key())
+            .arg(args::number("bytes", "How much of the end").default_value("65536"))
+    },
     run: |cx| Box::pin(console_log(cx)),
 };
 
@@ -93,7 +126,11 @@ fn create_args(command: Command) -> Command {
     args::waiting(args::batch(command.arg(args::new_name())))
         .arg(needed(args::opt("image", "IMAGE", "What is on its root disk")))
         .arg(needed(args::opt("flavor", "FLAVOR", "Its size")))
-        .arg(needed(args::many("network", "NETWORK", "Where it gets an address; may be repeated")))
+        .arg(needed(args::many(
+            "network",
+            "NETWORK",
+            "Where it gets an address; may be repeated",
+        )))
         .arg(args::number("count", "So many, named NAME-1, NAME-2, ..."))
         .arg(args::opt("account", "ACCOUNT", "On this cloud account"))
         .arg(args::opt("zone", "ZONE", "In this zone"))
@@ -101,7 +138,11 @@ fn create_args(command: Command) -> Command {
         .arg(args::opt("keypair", "KEYPAIR", "The SSH key that may log in"))
         .arg(args::opt("user-data", "FILE", "Given to cloud-init as it is"))
         .arg(args::size("root-disk", "Larger than the flavor's"))
-        .arg(args::opt("apart-from", "GROUP", "Servers of one group go to different hosts"))
+        .arg(args::opt(
+            "apart-from",
+            "GROUP",
+            "Servers of one group go to different hosts",
+        ))
         .arg(args::many("require", "TAG", "Only hosts with this tag"))
         .arg(args::many("prefer", "TAG", "Hosts with this tag first"))
         .arg(args::many("avoid", "TAG", "Hosts with this tag last"))
@@ -113,7 +154,9 @@ fn create_args(command: Command) -> Command {
 
 fn wanted(cx: Cx) -> Result<Create, Failure> {
     let user_data = match cx.text("user-data") {
-        Some(file) => Some(std::fs::read_to_string(file).map_err(|e| Failure::local(format!("`{file}` cannot be read"), e))?),
+        Some(file) => {
+            Some(std::fs::read_to_string(file).map_err(|e| Failure::local(format!("`{file}` cannot be read"), e))?)
+        }
         None => None,
     };
     Ok(Create {
@@ -166,12 +209,19 @@ async fn dry_run(cx: Cx<'_>) -> Done {
     };
     let mut placements = Vec::new();
     for wish in &wishes {
-        let Plan { placements: planned, explanation } = cx.app.client()?.servers().plan(wish).await?;
+        let Plan {
+            placements: planned,
+            explanation,
+        } = cx.app.client()?.servers().plan(wish).await?;
         if planned.is_empty() {
             let error = types::Error::new(types::Kind::Capacity, format!("server `{}` fits nowhere", wish.name));
             return Err(error.because(std::io::Error::other(explanation.to_string())).into());
         }
-        placements.extend(planned.iter().map(|one| json!({ "server": one.server, "host": one.host, "why": one.why })));
+        placements.extend(
+            planned
+                .iter()
+                .map(|one| json!({ "server": one.server, "host": one.host, "why": one.why })),
+        );
     }
     cx.app.output.print(&PLACEMENT, Shape::Many, placements).map(|()| 0)
 }
@@ -190,12 +240,21 @@ async fn stop(cx: Cx<'_>) -> Done {
 }
 
 async fn resize(cx: Cx<'_>) -> Done {
-    let to = Resize { flavor: cx.need("flavor")?.to_owned() };
+    let to = Resize {
+        flavor: cx.need("flavor")?.to_owned(),
+    };
     generic::act(cx, "resize", json!(to)).await
 }
 
 async fn rebuild(cx: Cx<'_>) -> Done {
-    generic::act(cx, "rebuild", json!(Rebuild { image: cx.owned("image") })).await
+    generic::act(
+        cx,
+        "rebuild",
+        json!(Rebuild {
+            image: cx.owned("image")
+        }),
+    )
+    .await
 }
 
 async fn console_log(cx: Cx<'_>) -> Done {

@@ -100,7 +100,13 @@ const CREATE_ZONE: Verb = Verb {
     about: "Make one",
     examples: "",
     args: |c| args::batch(c.arg(args::new_name())),
-    run: |cx| Box::pin(generic::create(cx, move || Ok(place::CreateZone { name: cx.need("name")?.to_owned() }))),
+    run: |cx| {
+        Box::pin(generic::create(cx, move || {
+            Ok(place::CreateZone {
+                name: cx.need("name")?.to_owned(),
+            })
+        }))
+    },
 };
 
 pub static REGION: Noun = Noun {

@@ -23,7 +23,15 @@ pub static TASK: Noun = Noun {
     name: "task",
     about: "Work that takes time",
     home: Home::Region("tasks"),
-    columns: &["id", "kind", "state", "resource_name", "step", "progress", "created_at:age"],
+    columns: &[
+        "id",
+        "kind",
+        "state",
+        "resource_name",
+        "step",
+        "progress",
+        "created_at:age",
+    ],
     wide: &["noun", "resource_id", "actor", "request_id", "error.message"],
     verbs: &[LIST, SHOW, WATCH, WAIT, CANCEL, RETRY, ABANDON],
 };
@@ -86,11 +94,14 @@ async fn decide(cx: Cx<'_>, action: &str) -> Done {
 }
 
 fn timeout() -> clap::Arg {
-    args::opt("timeout", "TIME", "How long to wait").value_parser(args::duration).default_value("10m")
+    args::opt("timeout", "TIME", "How long to wait")
+        .value_parser(args::duration)
+        .default_value("10m")
 }
 
 fn id(text: &str) -> Result<TaskId, Failure> {
-    text.parse().map_err(|_| Failure::usage(format!("`{text}` is not the id of a task: these begin with `task-`")))
+    text.parse()
+        .map_err(|_| Failure::usage(format!("`{text}` is not the id of a task: these begin with `task-`")))
 }
 
 async fn show(cx: Cx<'_>) -> Done {
@@ -112,7 +123,10 @@ fn reason(error: Option<&Error>, indent: &str) -> String {
 
 /// The task and below it its steps, each with how it went.
 fn tree(task: &View) -> String {
-    let mut text = format!("{} {} of {} {}: {}\n", task.id, task.kind, task.noun, task.resource_name, task.state);
+    let mut text = format!(
+        "{} {} of {} {}: {}\n",
+        task.id, task.kind, task.noun, task.resource_name, task.state
+    );
     if !task.progress.is_empty() && !task.state.is_over() {
         text.push_str(&format!("  {}\n", task.progress));
     }
@@ -121,7 +135,12 @@ fn tree(task: &View) -> String {
         text.push_str(&line(branch, step));
     }
     text.push_str(&reason(task.error.as_ref(), ""));
-    text.push_str(&format!("by {} at {} {}\n", task.actor, task.created_at, took(task.created_at, task.finished_at)));
+    text.push_str(&format!(
+        "by {} at {} {}\n",
+        task.actor,
+        task.created_at,
+        took(task.created_at, task.finished_at)
+    ));
     text
 }
 
@@ -132,7 +151,11 @@ fn line(branch: &str, step: &Step) -> String {
         "undone" => "↶",
         _ => "…",
     };
-    let again = if step.attempts > 1 { format!(" ({} attempts)", step.attempts) } else { String::new() };
+    let again = if step.attempts > 1 {
+        format!(" ({} attempts)", step.attempts)
+    } else {
+        String::new()
+    };
     let took = took(step.started_at, step.finished_at);
     let text = format!("{branch} {mark} {} {}{again} {took}", step.name, step.state);
     format!("{}\n{}", text.trim_end(), reason(step.error.as_ref(), "     "))
@@ -144,7 +167,12 @@ async fn watch(cx: Cx<'_>) -> Done {
     let task = cx.app.client()?.wait_for(id(cx.need("name")?)?, end, |task| {
         let text = match cx.app.output.format {
             Format::Json | Format::Jsonl => format!("{}\n", json!(task)),
-            _ => format!("{} {} {}\n", task.state, task.step.as_deref().unwrap_or("-"), task.progress),
+            _ => format!(
+                "{} {} {}\n",
+                task.state,
+                task.step.as_deref().unwrap_or("-"),
+                task.progress
+            ),
         };
         if text != last {
             let _ = output::write(&text);
@@ -152,11 +180,20 @@ async fn watch(cx: Cx<'_>) -> Done {
         }
     });
     let task = task.await?;
-    cx.app.client()?.settle(Some(task.id), end, |_| ()).await.map(|()| 0).map_err(Failure::from)
+    cx.app
+        .client()?
+        .settle(Some(task.id), end, |_| ())
+        .await
+        .map(|()| 0)
+        .map_err(Failure::from)
 }
 
 async fn wait(cx: Cx<'_>) -> Done {
-    let ids = cx.list("name").iter().map(|text| id(text)).collect::<Result<Vec<_>, _>>()?;
+    let ids = cx
+        .list("name")
+        .iter()
+        .map(|text| id(text))
+        .collect::<Result<Vec<_>, _>>()?;
     let (client, end) = (cx.app.client()?, deadline(cx.value("timeout")));
     let progress = &Progress::tasks(ids.len());
     let count = ids.len();

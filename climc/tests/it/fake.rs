@@ -77,7 +77,12 @@ impl Fake {
 
     pub fn asked(&self, line: &str) -> Vec<Asked> {
         let inner = self.inner.lock().unwrap();
-        inner.asked.iter().filter(|asked| asked.line.starts_with(line)).cloned().collect()
+        inner
+            .asked
+            .iter()
+            .filter(|asked| asked.line.starts_with(line))
+            .cloned()
+            .collect()
     }
 
     pub fn logins(&self) -> usize {
@@ -99,7 +104,12 @@ impl Fake {
             .args(words.split_whitespace())
             .env_clear()
             .env("HOME", self.home())
-            .envs([("OS_AUTH_URL", url.as_str()), ("OS_USERNAME", "ann"), ("OS_PASSWORD", "right"), ("OS_PROJECT_NAME", "demo")])
+            .envs([
+                ("OS_AUTH_URL", url.as_str()),
+                ("OS_USERNAME", "ann"),
+                ("OS_PASSWORD", "right"),
+                ("OS_PROJECT_NAME", "demo"),
+            ])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -126,13 +136,21 @@ async fn answer(State(fake): State<Fake>, request: Request) -> Response {
     }
     let line = format!("{} {path}", head.method);
     let mut inner = fake.inner.lock().unwrap();
-    inner.asked.push(Asked { line: line.clone(), headers: head.headers, body });
+    inner.asked.push(Asked {
+        line: line.clone(),
+        headers: head.headers,
+        body,
+    });
     let script = inner.scripts.iter_mut().find(|script| line.starts_with(script.line));
     let Some(script) = script else {
         let problem = json!({ "kind": "not_found", "detail": format!("nothing is scripted for {line}") });
         return (StatusCode::NOT_FOUND, axum::Json(problem)).into_response();
     };
-    let next = if script.answers.len() > 1 { script.answers.pop_front() } else { script.answers.front().cloned() };
+    let next = if script.answers.len() > 1 {
+        script.answers.pop_front()
+    } else {
+        script.answers.front().cloned()
+    };
     let (status, body, after) = next.unwrap();
     let status = StatusCode::from_u16(status).unwrap();
     let headers: Vec<_> = after.map(|after| ("retry-after", after)).into_iter().collect();
@@ -146,7 +164,8 @@ async fn answer(State(fake): State<Fake>, request: Request) -> Response {
 fn login(fake: &Fake, body: &[u8]) -> Response {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     if body.pointer("/auth/identity/password/user/password") != Some(&json!("right")) {
-        let envelope = json!({ "error": { "code": 401, "message": "name or password is wrong", "title": "Unauthorized" } });
+        let envelope =
+            json!({ "error": { "code": 401, "message": "name or password is wrong", "title": "Unauthorized" } });
         return (StatusCode::UNAUTHORIZED, axum::Json(envelope)).into_response();
     }
     let mut inner = fake.inner.lock().unwrap();

@@ -19,17 +19,29 @@ fn task(state: &str, error: Value) -> Value {
 }
 
 fn problem(status: u16, kind: &str, detail: &str) -> (u16, Value) {
-    (status, json!({ "kind": kind, "code": kind, "detail": detail, "causes": ["because"], "request_id": "req-7" }))
+    (
+        status,
+        json!({ "kind": kind, "code": kind, "detail": detail, "causes": ["because"], "request_id": "req-7" }),
+    )
 }
 
 #[tokio::test]
 async fn a_list_is_read_page_by_page_and_printed_as_one() {
     let fake = Fake::start().await;
-    fake.on("GET /servers?limit=500&state=running&after=x", [(200, json!({ "items": [{ "name": "b", "new": null }] }))]);
-    fake.on("GET /servers?limit=500&state=running", [(200, json!({ "items": [{ "name": "a" }], "next": "x" }))]);
+    fake.on(
+        "GET /servers?limit=500&state=running&after=x",
+        [(200, json!({ "items": [{ "name": "b", "new": null }] }))],
+    );
+    fake.on(
+        "GET /servers?limit=500&state=running",
+        [(200, json!({ "items": [{ "name": "a" }], "next": "x" }))],
+    );
     let ran = fake.climc("server list --state running -o json").await;
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
-    assert_eq!(serde_json::from_str::<Value>(&ran.out).unwrap(), json!([{ "name": "a" }, { "name": "b", "new": null }]));
+    assert_eq!(
+        serde_json::from_str::<Value>(&ran.out).unwrap(),
+        json!([{ "name": "a" }, { "name": "b", "new": null }])
+    );
     assert_eq!(fake.climc("servers list --state running -o name").await.out, "a\nb\n");
 }
 
@@ -37,7 +49,15 @@ async fn a_list_is_read_page_by_page_and_printed_as_one() {
 async fn one_login_serves_many_commands_until_it_is_refused() {
     let fake = Fake::start().await;
     let items = (200, json!({ "items": [] }));
-    fake.on("GET /flavors", [items.clone(), items.clone(), problem(401, "unauthenticated", "the token was revoked"), items]);
+    fake.on(
+        "GET /flavors",
+        [
+            items.clone(),
+            items.clone(),
+            problem(401, "unauthenticated", "the token was revoked"),
+            items,
+        ],
+    );
     for _ in 0..2 {
         assert_eq!(fake.climc("flavor list").await.code, 0);
     }
@@ -51,14 +71,24 @@ async fn one_login_serves_many_commands_until_it_is_refused() {
 #[tokio::test]
 async fn a_create_is_sent_again_with_the_same_key() {
     let fake = Fake::start().await;
-    fake.on_with_retry_after("POST /flavors", 503, "0", (201, json!({ "name": "small", "id": "flv-1" })));
-    let ran = fake.climc("flavor create small --vcpus 1 --memory 512M --disk 1G -o name").await;
+    fake.on_with_retry_after(
+        "POST /flavors",
+        503,
+        "0",
+        (201, json!({ "name": "small", "id": "flv-1" })),
+    );
+    let ran = fake
+        .climc("flavor create small --vcpus 1 --memory 512M --disk 1G -o name")
+        .await;
     assert_eq!((ran.code, ran.out.as_str()), (0, "small\n"));
     let asked = fake.asked("POST /flavors");
     assert_eq!(asked.len(), 2);
     assert_eq!(asked[0].headers["idempotency-key"], asked[1].headers["idempotency-key"]);
     let body: Value = serde_json::from_slice(&asked[1].body).unwrap();
-    assert_eq!(body, json!({ "name": "small", "vcpus": 1, "memory": 536870912, "disk": 1073741824 }));
+    assert_eq!(
+        body,
+        json!({ "name": "small", "vcpus": 1, "memory": 536870912, "disk": 1073741824 })
+    );
 }
 
 #[tokio::test]
@@ -105,15 +135,33 @@ async fn waiting_follows_the_tasks_and_tells_partial_success() {
         { "item": { "id": "srv-2", "name": "web-2" }, "task": other },
     ] });
     fake.on("POST /servers", [(202, made)]);
-    fake.on("GET /tasks/task-00000000000000000000000000", [(200, task("running", Value::Null)), (200, task("succeeded", Value::Null))]);
+    fake.on(
+        "GET /tasks/task-00000000000000000000000000",
+        [
+            (200, task("running", Value::Null)),
+            (200, task("succeeded", Value::Null)),
+        ],
+    );
     let full = json!({ "kind": "capacity", "code": "no_capacity", "message": "no host fits" });
-    fake.on("GET /tasks/task-00000000000000000000000001", [(200, task("failed", full))]);
-    fake.on("GET /servers/srv-1", [(200, json!({ "id": "srv-1", "name": "web-1", "state": "running" }))]);
-    let ran = fake.climc("server create web --image i --flavor f --network n --count 2 --wait -o json").await;
+    fake.on(
+        "GET /tasks/task-00000000000000000000000001",
+        [(200, task("failed", full))],
+    );
+    fake.on(
+        "GET /servers/srv-1",
+        [(200, json!({ "id": "srv-1", "name": "web-1", "state": "running" }))],
+    );
+    let ran = fake
+        .climc("server create web --image i --flavor f --network n --count 2 --wait -o json")
+        .await;
     assert_eq!(ran.code, 8, "{}", ran.err);
     assert_eq!(serde_json::from_str::<Value>(&ran.out).unwrap()[0]["state"], "running");
     assert!(ran.err.contains("no host fits"), "{}", ran.err);
-    assert!(fake.asked("GET /tasks/").iter().all(|asked| asked.line.contains("wait=30s")));
+    assert!(
+        fake.asked("GET /tasks/")
+            .iter()
+            .all(|asked| asked.line.contains("wait=30s"))
+    );
 }
 
 #[tokio::test]
@@ -122,7 +170,11 @@ async fn what_is_not_over_in_time_ends_with_seven() {
     fake.on("GET /tasks/", [(200, task("running", Value::Null))]);
     let ran = fake.climc(&format!("task wait {TASK} --timeout 1s")).await;
     assert_eq!(ran.code, 7, "{}", ran.err);
-    assert!(ran.err.contains(&format!("hint: climc task wait {TASK}")), "{}", ran.err);
+    assert!(
+        ran.err.contains(&format!("hint: climc task wait {TASK}")),
+        "{}",
+        ran.err
+    );
 }
 
 #[tokio::test]
@@ -138,15 +190,26 @@ async fn deleting_needs_a_yes() {
 #[tokio::test]
 async fn deleting_several_goes_on_after_a_failure() {
     let fake = Fake::start().await;
-    fake.on("DELETE /servers/a", [(202, json!({ "item": { "name": "a" }, "task": TASK }))]);
+    fake.on(
+        "DELETE /servers/a",
+        [(202, json!({ "item": { "name": "a" }, "task": TASK }))],
+    );
     let ran = fake.climc("server-delete gone a --yes").await;
-    assert_eq!((ran.code, ran.out), (8, format!("server a is being deleted ({TASK})\n")));
+    assert_eq!(
+        (ran.code, ran.out),
+        (8, format!("server a is being deleted ({TASK})\n"))
+    );
 }
 
 #[tokio::test]
 async fn a_delete_whose_answer_was_lost_has_succeeded() {
     let fake = Fake::start().await;
-    fake.on_with_retry_after("DELETE /flavors/small", 502, "0", problem(404, "not_found", "no such flavor"));
+    fake.on_with_retry_after(
+        "DELETE /flavors/small",
+        502,
+        "0",
+        problem(404, "not_found", "no such flavor"),
+    );
     assert_eq!(fake.climc("flavor delete small --yes").await.code, 0);
 }
 
@@ -154,7 +217,9 @@ async fn a_delete_whose_answer_was_lost_has_succeeded() {
 async fn batches_come_from_standard_input() {
     let fake = Fake::start().await;
     fake.on("POST /zones", [(201, json!({ "name": "made" }))]);
-    let ran = fake.climc_with("zone create -f - -o name", "name: a\n---\nname: b\n").await;
+    let ran = fake
+        .climc_with("zone create -f - -o name", "name: a\n---\nname: b\n")
+        .await;
     assert_eq!((ran.code, ran.out.as_str()), (0, "made\nmade\n"));
     assert_eq!(fake.asked("POST /zones").len(), 2);
 }
@@ -164,14 +229,25 @@ async fn images_stream_up_and_are_checked_on_the_way_down() {
     let fake = Fake::start().await;
     let image = json!({ "id": "i1", "name": "tiny", "status": "active", "os_hash_algo": "sha256",
         "os_hash_value": "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824" });
-    fake.on("POST /image/v2/images", [(201, json!({ "id": "i1", "name": "tiny", "status": "queued" }))]);
+    fake.on(
+        "POST /image/v2/images",
+        [(201, json!({ "id": "i1", "name": "tiny", "status": "queued" }))],
+    );
     fake.on("PUT /image/v2/images/i1/file", [(204, Value::Null)]);
-    fake.on("GET /image/v2/images/i1/file", [(200, json!("hello")), (200, json!("jello"))]);
+    fake.on(
+        "GET /image/v2/images/i1/file",
+        [(200, json!("hello")), (200, json!("jello"))],
+    );
     fake.on("GET /image/v2/images/i1", [(200, image.clone())]);
     fake.on("GET /image/v2/images?", [(200, json!({ "images": [image] }))]);
     let file = fake.home().join("disk.raw");
     std::fs::write(&file, vec![7; 3 << 20]).unwrap();
-    let ran = fake.climc(&format!("image create tiny --file {} --format raw --wait -o json", file.display())).await;
+    let ran = fake
+        .climc(&format!(
+            "image create tiny --file {} --format raw --wait -o json",
+            file.display()
+        ))
+        .await;
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(fake.asked("PUT /image")[0].body.len(), 3 << 20);
     let to = fake.home().join("out");
@@ -193,7 +269,11 @@ async fn the_event_stream_is_taken_up_where_it_broke() {
     };
     fake.on("GET /events", [(200, frame(4)), (200, frame(5))]);
     let ran = fake.climc("event watch --count 2 -o jsonl").await;
-    let seqs: Vec<_> = ran.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["seq"].clone()).collect();
+    let seqs: Vec<_> = ran
+        .out
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["seq"].clone())
+        .collect();
     assert_eq!((ran.code, seqs), (0, vec![json!(4), json!(5)]), "{}", ran.err);
     assert_eq!(fake.asked("GET /events")[1].headers["last-event-id"], "4");
 }
@@ -215,7 +295,11 @@ async fn a_service_that_is_not_there_is_said_so() {
     let ran = fake.climc("context set far --auth-url http://127.0.0.1:1/v3").await;
     assert_eq!(ran.code, 0, "{}", ran.err);
     let ran = fake.climc("server list --context far").await;
-    assert!(ran.code == 1 && ran.err.contains("http://127.0.0.1:1 cannot be reached"), "{}", ran.err);
+    assert!(
+        ran.code == 1 && ran.err.contains("http://127.0.0.1:1 cannot be reached"),
+        "{}",
+        ran.err
+    );
     assert_eq!(fake.climc("context delete nowhere --yes").await.code, 3);
 }
 
@@ -223,7 +307,10 @@ async fn a_service_that_is_not_there_is_said_so() {
 async fn leaks_make_doctor_fail() {
     let fake = Fake::start().await;
     let leak = json!({ "where": "host-1", "kind": "domain", "id": "d", "name": "old", "why": "no server has it" });
-    fake.on("GET /leaks", [(200, json!({ "items": [leak] })), (200, json!({ "items": [] }))]);
+    fake.on(
+        "GET /leaks",
+        [(200, json!({ "items": [leak] })), (200, json!({ "items": [] }))],
+    );
     assert_eq!(fake.climc("doctor --leaks").await.code, 1);
     assert_eq!(fake.climc("doctor --leaks").await.code, 0);
 }
@@ -234,10 +321,20 @@ async fn an_action_is_sent_once_and_a_role_is_given_where_it_is_said() {
     fake.on("POST /servers/web/reboot", [problem(503, "unavailable", "not now")]);
     assert_eq!(fake.climc("server reboot web").await.code, 1);
     assert_eq!(fake.asked("POST /servers/web/reboot").len(), 1);
-    for (line, plural) in [("GET /identity/v3/projects?", "projects"), ("GET /identity/v3/users?", "users"), ("GET /identity/v3/roles?", "roles")] {
-        fake.on(line, [(200, json!({ plural: [{ "id": format!("{plural}-1"), "name": "x" }] }))]);
+    for (line, plural) in [
+        ("GET /identity/v3/projects?", "projects"),
+        ("GET /identity/v3/users?", "users"),
+        ("GET /identity/v3/roles?", "roles"),
+    ] {
+        fake.on(
+            line,
+            [(200, json!({ plural: [{ "id": format!("{plural}-1"), "name": "x" }] }))],
+        );
     }
-    fake.on("PUT /identity/v3/projects/projects-1/users/users-1/roles/roles-1", [(204, Value::Null)]);
+    fake.on(
+        "PUT /identity/v3/projects/projects-1/users/users-1/roles/roles-1",
+        [(204, Value::Null)],
+    );
     let ran = fake.climc("role add x --user x --project x").await;
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert_eq!(fake.logins(), 1, "the role is given with the login that was there");

@@ -27,7 +27,9 @@ async fn main() -> Result<()> {
             for made in made.items {
                 let deadline = Deadline::after(Duration::from_secs(300)).looking_every(Duration::from_secs(1));
                 client
-                    .settle(made.task, deadline, |task| eprintln!("{}: {}", task.resource_name, task.progress))
+                    .settle(made.task, deadline, |task| {
+                        eprintln!("{}: {}", task.resource_name, task.progress)
+                    })
                     .await?;
             }
         }

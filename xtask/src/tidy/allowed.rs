@@ -5,12 +5,14 @@ use crate::tree::Tree;
 
 /// Framework modules that open with an essay, because their idea lives there.
 pub const ESSAYS: &[&str] = &[
+    "apigateway/src/lib.rs",
     "core/store/src/lib.rs",
     "core/task/src/lib.rs",
     "core/task/src/testing.rs",
     "core/web/src/lib.rs",
     "core/web/src/noun.rs",
     "drivers/contract/src/lib.rs",
+    "region/tests/it/site.rs",
     "scheduler/engine/src/lib.rs",
     "scheduler/src/claim.rs",
     "sdk/rust/src/lib.rs",
