@@ -1,0 +1,8 @@
+//! The region as a whole: with the real scheduler and the real image service beside it and a simulated cloud behind it.
+
+#![allow(clippy::unwrap_used)]
+
+mod site;
+mod world;
+
+mod exhaust;
