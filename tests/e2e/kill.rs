@@ -1,0 +1,70 @@
+//! kill -9 of the controller while it makes twenty servers: what it had begun is finished or taken back, nothing twice.
+
+use crate::kit::{Lab, Site, guest_image, wait_until};
+
+const SERVERS: usize = 20;
+
+#[test]
+fn kill_in_the_middle() {
+    let site = Site::new();
+    let state = site.path("sim.journal");
+    let lab = Lab::open(&state);
+    let mut controller = site.serve();
+    prepare(
+        &site,
+        &format!("--option state={} --option latency_ms=200", state.display()),
+    );
+    site.ok(&format!(
+        "server create web --image tiny --flavor small --network lan --count {SERVERS}"
+    ));
+
+    // Moments by how much the cloud has made: the first thing, some servers, most servers.
+    let moments: [(&str, &dyn Fn() -> bool); 3] = [
+        ("something is made", &|| lab.made() > 2),
+        ("five servers are made", &|| lab.machines() >= 5),
+        ("most servers are made", &|| lab.machines() >= 12),
+    ];
+    for (moment, come) in moments {
+        wait_until(moment, 60, come);
+        controller.kill();
+        controller = site.serve();
+    }
+    site.settled(120);
+    all_well(&site, &lab);
+
+    let names = site.ok("server list -o name").replace('\n', " ");
+    site.ok(&format!("server delete {names} --yes --wait"));
+    site.no_leaks();
+    lab.is_empty();
+    assert!(controller.stop().success());
+}
+
+/// What twenty servers need; `options` are the cloud's.
+pub fn prepare(site: &Site, options: &str) {
+    site.ok(&format!(
+        "cloud-account create lab --driver sim --option hosts=8 {options} --wait"
+    ));
+    let file = guest_image();
+    site.ok(&format!(
+        "image create tiny --file {} --format qcow2 --wait",
+        file.display()
+    ));
+    site.ok("network create lan --cidr 10.20.0.0/24");
+    site.ok("flavor create small --vcpus 1 --memory 512M --disk 1G");
+}
+
+/// Every server ended running or failed, the cloud has exactly those that run, and nothing was made twice.
+pub fn all_well(site: &Site, lab: &Lab) {
+    let servers = site.list("server list");
+    assert_eq!(servers.len(), SERVERS);
+    let running = servers.iter().filter(|server| server["state"] == "running").count();
+    let failed: Vec<_> = servers.iter().filter(|server| server["state"] == "failed").collect();
+    assert_eq!(running + failed.len(), SERVERS, "{servers:#?}");
+    // The cloud refused nothing, so there is no reason to give up.
+    assert!(failed.is_empty(), "{failed:#?}");
+    assert_eq!(lab.machines(), running);
+    assert_eq!(lab.world().volumes.len(), running);
+    lab.nothing_doubled();
+    assert!(site.list("task list --all-projects --state needs_operator").is_empty());
+    site.no_leaks();
+}

@@ -1,0 +1,33 @@
+//! What the tests share: processes, an installation to talk to, and the peers that must be there.
+
+mod peers;
+mod process;
+mod sim;
+mod site;
+
+use std::time::{Duration, Instant};
+
+pub use peers::{Libvirt, guest_image, openstack, postgres};
+pub use process::{Process, program};
+pub use sim::Lab;
+pub use site::{Answer, Site};
+
+/// How often a level is looked at. Nothing waits for a time to pass, only for something to be so.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What `look` finds, as soon as it finds something; a failed test after `seconds`.
+pub fn wait<T>(what: &str, seconds: u64, mut look: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + Duration::from_secs(seconds);
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < end, "waited {seconds} s in vain: {what}");
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// As [`wait`], for what is only so or not.
+pub fn wait_until(what: &str, seconds: u64, mut so: impl FnMut() -> bool) {
+    wait(what, seconds, || so().then_some(()));
+}

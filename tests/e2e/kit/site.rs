@@ -1,0 +1,143 @@
+//! One installation in a directory of its own, and climc logged in to it.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{Process, program, wait, wait_until};
+
+pub struct Site {
+    directory: TempDir,
+}
+
+/// How one run of climc ended.
+pub struct Answer {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Site {
+    pub fn new() -> Self {
+        let directory = tempfile::Builder::new().prefix("isobar-e2e.").tempdir().unwrap();
+        // libvirt's dnsmasq, which is not root, must be able to pass.
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        Self { directory }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// All roles in one process on SQLite; once more after it ended, on the same data.
+    pub fn serve(&self) -> Process {
+        let mut process = self.start(
+            "controller",
+            program("isobar").args(["serve", "--listen", "127.0.0.1:0"]),
+        );
+        process.ready();
+        process
+    }
+
+    /// A program with the data directory of its name.
+    pub fn start(&self, name: &str, command: &mut Command) -> Process {
+        command.arg("--data-dir").arg(self.path(name));
+        Process::start(self.directory.path(), name, command)
+    }
+
+    /// The variables of `admin.env`, as a shell would read them.
+    pub fn login(&self) -> Vec<(String, String)> {
+        let text = fs::read_to_string(self.path("controller/admin.env")).unwrap();
+        let pair = |line: &str| {
+            let (key, value) = line.strip_prefix("export ")?.split_once('=')?;
+            Some((key.to_owned(), value.trim_matches('\'').to_owned()))
+        };
+        text.lines().filter_map(pair).collect()
+    }
+
+    /// Runs climc; `words` are separated by spaces.
+    pub fn climc(&self, words: &str) -> Answer {
+        let mut command = program("climc");
+        let run = command
+            .args(words.split_whitespace())
+            .envs(self.login())
+            .env("HOME", self.directory.path())
+            .env_remove("XDG_CONFIG_HOME")
+            .output()
+            .unwrap();
+        Answer {
+            code: run.status.code().unwrap_or(-1),
+            out: String::from_utf8(run.stdout).unwrap(),
+            err: String::from_utf8(run.stderr).unwrap(),
+        }
+    }
+
+    /// The output of a run that must succeed.
+    pub fn ok(&self, words: &str) -> String {
+        let Answer { code, out, err } = self.climc(words);
+        assert_eq!(code, 0, "climc {words}\n{out}{err}");
+        out
+    }
+
+    /// As [`Site::ok`], with `-o json`.
+    pub fn json(&self, words: &str) -> Value {
+        serde_json::from_str(&self.ok(&format!("{words} -o json"))).unwrap()
+    }
+
+    pub fn list(&self, words: &str) -> Vec<Value> {
+        let Value::Array(items) = self.json(words) else {
+            panic!("climc {words} -o json is not an array");
+        };
+        items
+    }
+
+    /// A run that must fail with this code and one clear sentence.
+    pub fn refused(&self, code: i32, words: &str) {
+        let answer = self.climc(words);
+        assert_eq!(answer.code, code, "climc {words}\n{}{}", answer.out, answer.err);
+        assert!(answer.err.starts_with("error: "), "climc {words}\n{}", answer.err);
+    }
+
+    /// The state of one server.
+    pub fn state(&self, server: &str) -> String {
+        self.json(&format!("server show {server}"))["state"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// No work is left: what is queued or under way has ended.
+    pub fn settled(&self, seconds: u64) {
+        wait_until("every task has ended", seconds, || {
+            self.list("task list --all-projects --state queued,running,undoing")
+                .is_empty()
+        });
+    }
+
+    /// What is recorded and what exists are the same. Observers may need a moment to see the last change.
+    pub fn no_leaks(&self) {
+        let mut last = String::new();
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(15);
+        wait("climc doctor --leaks finds nothing", 20, || {
+            let answer = self.climc("doctor --leaks");
+            last = answer.out + &answer.err;
+            assert!(
+                answer.code == 0 || std::time::Instant::now() < end,
+                "climc doctor --leaks\n{last}"
+            );
+            (answer.code == 0).then_some(())
+        });
+    }
+}
+
+impl Site {
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+}
