@@ -328,18 +328,19 @@ impl Services {
                 None => apigateway::Upstream::Http(elsewhere(config, role)?.to_owned()),
             })
         };
-        let mut options = apigateway::Options::new(
-            upstream("/identity", self.identity, Role::Keystone)?,
-            upstream("/image", self.image, Role::Glance)?,
-            upstream("/placement", self.placement, Role::Scheduler)?,
-            upstream("", self.region, Role::Region)?,
-        );
-        options.documents = documents();
-        options.checks = checks;
-        options.secure_cookies = config
-            .public_url
-            .as_deref()
-            .is_some_and(|url| url.starts_with("https://"));
+        let options = apigateway::Options {
+            identity: upstream("/identity", self.identity, Role::Keystone)?,
+            image: upstream("/image", self.image, Role::Glance)?,
+            placement: upstream("/placement", self.placement, Role::Scheduler)?,
+            region: upstream("", self.region, Role::Region)?,
+            documents: documents(),
+            checks,
+            secure_cookies: config
+                .public_url
+                .as_deref()
+                .is_some_and(|url| url.starts_with("https://")),
+            ..apigateway::Options::default()
+        };
         Ok(apigateway::app(options))
     }
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 /// A problem document whose status does not follow from a kind of error.
 fn document(status: StatusCode, code: &str, detail: &str) -> Response {
     let body = json!({
-        "type": format!("/docs/errors#{code}"),
+        "type": format!("urn:isobar:error:{code}"),
         "title": status.canonical_reason(),
         "status": status.as_u16(),
         "detail": detail,

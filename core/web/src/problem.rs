@@ -42,7 +42,7 @@ impl IntoResponse for Problem {
         }
         let wait = error.retry_after.map(|wait| wait.as_secs().max(1));
         let mut body = json!({
-            "type": format!("/docs/errors#{}", error.code),
+            "type": format!("urn:isobar:error:{}", error.code),
             "title": status.canonical_reason().unwrap_or("Error"),
             "status": status.as_u16(),
             "detail": error.message,
