@@ -8,9 +8,16 @@ pub mod sync;
 use std::collections::HashMap;
 
 use auth::Cx;
-use store::{Found, Row, Scoped, Tx, sea_orm::{self, ActiveValue::Set, QueryFilter, entity::prelude::*, sea_query::Expr}};
+use store::{
+    Found, Row, Scoped, Tx,
+    sea_orm::{self, ActiveValue::Set, QueryFilter, entity::prelude::*, sea_query::Expr},
+};
 use task::Target;
-use types::{AccountId, Json, Result, Timestamp, ZoneId, api::{account as api, check_name}, states};
+use types::{
+    AccountId, Json, Result, Timestamp, ZoneId,
+    api::{account as api, check_name},
+    states,
+};
 use web::Made;
 
 use crate::{State, flavor::taken, host, place::zone, swap::swap, tasks::holders};
@@ -44,7 +51,13 @@ impl Row for Entity {
     const HIDDEN: &'static [&'static str] = &["options"];
 }
 
-pub fn new_row(name: &str, driver: &str, options: serde_json::Value, zone: ZoneId, state: states::Account) -> ActiveModel {
+pub fn new_row(
+    name: &str,
+    driver: &str,
+    options: serde_json::Value,
+    zone: ZoneId,
+    state: states::Account,
+) -> ActiveModel {
     let now = Timestamp::now();
     ActiveModel {
         id: Set(AccountId::new()),
@@ -64,7 +77,12 @@ pub fn new_row(name: &str, driver: &str, options: serde_json::Value, zone: ZoneI
 
 /// What a task about this account holds.
 pub fn target(row: &Model) -> Target {
-    Target { noun: Entity::NOUN, id: row.id.to_string(), name: row.name.clone(), owner: None }
+    Target {
+        noun: Entity::NOUN,
+        id: row.id.to_string(),
+        name: row.name.clone(),
+        owner: None,
+    }
 }
 
 impl web::Resource<State> for Entity {
@@ -75,9 +93,14 @@ impl web::Resource<State> for Entity {
     async fn views(state: &State, _: &Cx, rows: Vec<Model>) -> Result<Vec<api::View>> {
         let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
         let tasks = holders(&state.store, Self::NOUN, &ids).await?;
-        let hosts = state.store.all(host::Entity::find().filter(host::Column::AccountId.is_in(ids))).await?;
+        let hosts = state
+            .store
+            .all(host::Entity::find().filter(host::Column::AccountId.is_in(ids)))
+            .await?;
         let mut count: HashMap<AccountId, i64> = HashMap::new();
-        hosts.iter().for_each(|host| *count.entry(host.account_id).or_default() += 1);
+        hosts
+            .iter()
+            .for_each(|host| *count.entry(host.account_id).or_default() += 1);
         Ok(rows
             .into_iter()
             .map(|row| api::View {
@@ -123,7 +146,9 @@ impl web::Update<State> for Entity {
     async fn update(_: &State, _: &Cx, tx: &mut Tx, found: Found<Self>, input: api::Update) -> Result<Model> {
         let name = input.name.unwrap_or_else(|| found.name.clone());
         check_name("cloud-account", &name)?;
-        let changed = swap::<Self>(tx, found.id, found.version, |u| u.col_expr(Column::Name, Expr::value(name.as_str())));
+        let changed = swap::<Self>(tx, found.id, found.version, |u| {
+            u.col_expr(Column::Name, Expr::value(name.as_str()))
+        });
         changed.await.map_err(|e| taken(e, Self::NOUN, &name))
     }
 }

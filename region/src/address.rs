@@ -2,12 +2,33 @@
 
 use std::collections::HashSet;
 
-use axum::{Json, Router, extract::{Path, State as Get}, routing::get};
-use store::{Tx, sea_orm::{self, ActiveValue::Set, ColumnTrait, QueryFilter, QueryOrder, QuerySelect, entity::prelude::*, sea_query::{Expr, ExprTrait}}};
-use types::{AddressId, Error, Kind, NetworkId, Result, ServerId, Timestamp, api::{Items, network as api}, states};
+use axum::{
+    Json, Router,
+    extract::{Path, State as Get},
+    routing::get,
+};
+use store::{
+    Tx,
+    sea_orm::{
+        self,
+        ActiveValue::Set,
+        ColumnTrait, QueryFilter, QueryOrder, QuerySelect,
+        entity::prelude::*,
+        sea_query::{Expr, ExprTrait},
+    },
+};
+use types::{
+    AddressId, Error, Kind, NetworkId, Result, ServerId, Timestamp,
+    api::{Items, network as api},
+    states,
+};
 use web::{Caller, Problem, docs::Operation};
 
-use crate::{Routes, State, network::{self, range::Range}, server};
+use crate::{
+    Routes, State,
+    network::{self, range::Range},
+    server,
+};
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -44,10 +65,19 @@ pub async fn take(tx: &Tx, network: NetworkId, server: ServerId, slot: i64) -> R
         false => None,
     };
     let Some(number) = number else {
-        let message = format!("network `{}` ({}) has no free address: all {} are in use", row.name, row.cidr, row.total);
-        return Err(Error::new(Kind::Capacity, message).code("no_address").on("network", row.id));
+        let message = format!(
+            "network `{}` ({}) has no free address: all {} are in use",
+            row.name, row.cidr, row.total
+        );
+        return Err(Error::new(Kind::Capacity, message)
+            .code("no_address")
+            .on("network", row.id));
     };
-    let hint = if number >= range.last() { range.first() } else { number + 1 };
+    let hint = if number >= range.last() {
+        range.first()
+    } else {
+        number + 1
+    };
     count(tx, network, 1, Some(hint)).await?;
     insert(tx, network, number, Some(server), slot).await
 }
@@ -63,7 +93,11 @@ async fn gap(tx: &Tx, row: &network::Model, range: &Range) -> Result<Option<i64>
                 .order_by_asc(Column::Number)
                 .limit(WINDOW);
             let used = tx.all(used).await?;
-            let end = if (used.len() as u64) < WINDOW { to } else { used.last().map_or(to, |row| row.number.min(to)) };
+            let end = if (used.len() as u64) < WINDOW {
+                to
+            } else {
+                used.last().map_or(to, |row| Ord::min(row.number, to))
+            };
             let used: HashSet<_> = used.into_iter().map(|row| row.number).collect();
             if let Some(free) = (next..=end).find(|number| !used.contains(number)) {
                 return Ok(Some(free));
@@ -76,7 +110,9 @@ async fn gap(tx: &Tx, row: &network::Model, range: &Range) -> Result<Option<i64>
 
 /// The gateway is in use from the beginning, by nobody.
 pub async fn keep_gateway(tx: &Tx, network: &network::Model, range: &Range) -> Result<()> {
-    insert(tx, network.id, Range::number(range.gateway()), None, 0).await.map(drop)
+    insert(tx, network.id, Range::number(range.gateway()), None, 0)
+        .await
+        .map(drop)
 }
 
 async fn insert(tx: &Tx, network: NetworkId, number: i64, server: Option<ServerId>, slot: i64) -> Result<Model> {
@@ -109,7 +145,9 @@ pub async fn give_back(tx: &Tx, server: ServerId) -> Result<u64> {
 
 async fn count(tx: &Tx, network: NetworkId, change: i64, hint: Option<i64>) -> Result<()> {
     use network::Column as C;
-    let mut update = network::Entity::update_many().col_expr(C::Used, Expr::col(C::Used).add(change)).filter(C::Id.eq(network));
+    let mut update = network::Entity::update_many()
+        .col_expr(C::Used, Expr::col(C::Used).add(change))
+        .filter(C::Id.eq(network));
     if let Some(hint) = hint {
         update = update.col_expr(C::Hint, Expr::value(hint));
     }
@@ -119,11 +157,25 @@ async fn count(tx: &Tx, network: NetworkId, change: i64, hint: Option<i64>) -> R
 pub fn routes() -> Routes {
     use utoipa::openapi::HttpMethod;
     let about = "The addresses of a network that are in use.";
-    let operation = Operation::new(HttpMethod::Get, "/networks/{key}/addresses", "network_addresses", "network", about).lists::<api::Address>();
-    (Router::new().route("/networks/{key}/addresses", get(list)), vec![operation])
+    let operation = Operation::new(
+        HttpMethod::Get,
+        "/networks/{key}/addresses",
+        "network_addresses",
+        "network",
+        about,
+    )
+    .lists::<api::Address>();
+    (
+        Router::new().route("/networks/{key}/addresses", get(list)),
+        vec![operation],
+    )
 }
 
-async fn list(Get(state): Get<State>, Caller(cx): Caller, Path(key): Path<String>) -> Result<Json<Items<api::Address>>, Problem> {
+async fn list(
+    Get(state): Get<State>,
+    Caller(cx): Caller,
+    Path(key): Path<String>,
+) -> Result<Json<Items<api::Address>>, Problem> {
     let network = state.store.find::<network::Entity>(&cx, "get", &key).await?;
     let rows = Entity::find()
         .filter(Column::NetworkId.eq(network.id))
@@ -131,8 +183,16 @@ async fn list(Get(state): Get<State>, Caller(cx): Caller, Path(key): Path<String
         .order_by_asc(Column::Number);
     let rows = state.store.all(rows).await?;
     let ids: Vec<_> = rows.iter().filter_map(|row| row.server_id).collect();
-    let servers = state.store.all(server::Entity::find().filter(server::Column::Id.is_in(ids))).await?;
-    let name = |id| servers.iter().find(|server| Some(server.id) == id).map(|server| server.name.clone());
+    let servers = state
+        .store
+        .all(server::Entity::find().filter(server::Column::Id.is_in(ids)))
+        .await?;
+    let name = |id| {
+        servers
+            .iter()
+            .find(|server| Some(server.id) == id)
+            .map(|server| server.name.clone())
+    };
     let items = rows
         .into_iter()
         .map(|row| api::Address {

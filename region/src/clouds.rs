@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use contract::{Call, Cloud, Site, site::{Endpoint, Identity}};
+use contract::{
+    Call, Cloud, Site,
+    site::{Endpoint, Identity},
+};
 use store::{
     Store,
     sea_orm::{ColumnTrait, EntityTrait, QueryFilter},
@@ -26,7 +29,11 @@ pub struct Clouds {
 
 impl Clouds {
     pub fn new(store: Store, drivers: drivers::Registry) -> Self {
-        Self { store, drivers, kept: Mutex::default() }
+        Self {
+            store,
+            drivers,
+            kept: Mutex::default(),
+        }
     }
 
     pub fn drivers(&self) -> &drivers::Registry {
@@ -49,7 +56,8 @@ impl Clouds {
             return Ok(cloud.clone());
         }
         let cloud = self.drivers.connect(&account.driver, call, &site).await.map_err(|e| {
-            e.wrap(format!("cloud account `{}` cannot be used now", account.name)).on("cloud-account", account.id)
+            e.wrap(format!("cloud account `{}` cannot be used now", account.name))
+                .on("cloud-account", account.id)
         })?;
         self.kept.lock().await.insert(account.id, (fingerprint, cloud.clone()));
         Ok(cloud)
@@ -69,13 +77,23 @@ impl Clouds {
             .all(rows)
             .await?
             .into_iter()
-            .filter_map(|row| Some(Endpoint { host: row.external_id, url: row.endpoint? }))
+            .filter_map(|row| {
+                Some(Endpoint {
+                    host: row.external_id,
+                    url: row.endpoint?,
+                })
+            })
             .collect();
         let identity = match hosts.is_empty() {
             true => None,
             false => Some(self.identity().await?),
         };
-        Ok(Site { account: account.name.clone(), credential: account.options.0.clone(), hosts, identity })
+        Ok(Site {
+            account: account.name.clone(),
+            credential: account.options.0.clone(),
+            hosts,
+            identity,
+        })
     }
 
     /// Our own certificate towards agents, issued by our authority for this process.
@@ -118,5 +136,9 @@ pub fn family<'a, T: ?Sized>(family: Option<&'a T>, what: &str) -> Result<&'a T>
 
 /// A place on a host of an account.
 pub fn place(host: &ExternalRef, storage: Option<&str>) -> contract::site::Place {
-    contract::site::Place { host: Some(host.clone()), storage: storage.map(str::to_owned), zone: None }
+    contract::site::Place {
+        host: Some(host.clone()),
+        storage: storage.map(str::to_owned),
+        zone: None,
+    }
 }

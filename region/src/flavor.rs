@@ -1,8 +1,14 @@
 //! Flavors: the shapes servers come in, shared by all projects.
 
 use auth::Cx;
-use store::{Found, Row, Scoped, Tx, sea_orm::{self, ActiveValue::Set, QueryFilter, entity::prelude::*, sea_query::Expr}};
-use types::{FlavorId, Json, Result, Size, Timestamp, api::{Tags, check_name, check_tags, flavor as api}};
+use store::{
+    Found, Row, Scoped, Tx,
+    sea_orm::{self, ActiveValue::Set, QueryFilter, entity::prelude::*, sea_query::Expr},
+};
+use types::{
+    FlavorId, Json, Result, Size, Timestamp,
+    api::{Tags, check_name, check_tags, flavor as api},
+};
 use web::Made;
 
 use crate::{State, server, swap::swap};
@@ -99,7 +105,9 @@ pub fn taken(error: types::Error, noun: &str, name: &str) -> types::Error {
     if error.code != "name_taken" {
         return error;
     }
-    types::Error::conflict(format!("there is a {noun} `{name}` already: choose another name")).code("name_taken").on(noun, name)
+    types::Error::conflict(format!("there is a {noun} `{name}` already: choose another name"))
+        .code("name_taken")
+        .on(noun, name)
 }
 
 impl web::Update<State> for Entity {
@@ -118,7 +126,9 @@ impl web::Update<State> for Entity {
             }
             update
         });
-        changed.await.map_err(|e| taken(e, "flavor", input.name.as_deref().unwrap_or(&found.name)))
+        changed
+            .await
+            .map_err(|e| taken(e, "flavor", input.name.as_deref().unwrap_or(&found.name)))
     }
 }
 
@@ -129,7 +139,10 @@ impl web::Delete<State> for Entity {
             .filter(server::Column::FlavorId.eq(row.id))
             .filter(server::Column::State.ne(types::states::Server::Deleted));
         if let Some(server) = tx.one(used).await? {
-            let message = format!("flavor `{}` is used by server `{}`: delete or resize it first", row.name, server.name);
+            let message = format!(
+                "flavor `{}` is used by server `{}`: delete or resize it first",
+                row.name, server.name
+            );
             return Err(types::Error::conflict(message).code("in_use").on("flavor", row.id));
         }
         tx.delete(Entity::delete_many().filter(Column::Id.eq(row.id))).await?;

@@ -8,7 +8,10 @@ pub mod join;
 use std::collections::HashMap;
 
 use auth::Cx;
-use store::{Found, Row, Scoped, Tx, sea_orm::{self, QueryFilter, entity::prelude::*, sea_query::Expr}};
+use store::{
+    Found, Row, Scoped, Tx,
+    sea_orm::{self, QueryFilter, entity::prelude::*, sea_query::Expr},
+};
 use types::{AccountId, Error, ExternalRef, HostId, Json, Result, Size, Timestamp, ZoneId, api::host as api, states};
 
 use crate::{State, account, place::zone, swap::swap};
@@ -62,7 +65,10 @@ impl web::Resource<State> for Entity {
 
     async fn views(state: &State, _: &Cx, rows: Vec<Model>) -> Result<Vec<api::View>> {
         let ids: Vec<_> = rows.iter().map(|row| row.account_id).collect();
-        let accounts = state.store.all(account::Entity::find().filter(account::Column::Id.is_in(ids))).await?;
+        let accounts = state
+            .store
+            .all(account::Entity::find().filter(account::Column::Id.is_in(ids)))
+            .await?;
         let accounts: HashMap<_, _> = accounts.into_iter().map(|row| (row.id, row.name)).collect();
         let zones = state.store.all(zone::Entity::find()).await?;
         let zones: HashMap<_, _> = zones.into_iter().map(|row| (row.id, row.name)).collect();
@@ -99,9 +105,14 @@ impl web::Update<State> for Entity {
     type Input = api::Update;
 
     async fn update(_: &State, _: &Cx, tx: &mut Tx, found: Found<Self>, input: api::Update) -> Result<Model> {
-        for (name, ratio) in [("cpu_overcommit", input.cpu_overcommit), ("memory_overcommit", input.memory_overcommit)] {
+        for (name, ratio) in [
+            ("cpu_overcommit", input.cpu_overcommit),
+            ("memory_overcommit", input.memory_overcommit),
+        ] {
             if ratio.is_some_and(|ratio| !(100..=100_000).contains(&ratio)) {
-                return Err(Error::invalid(format!("{name} is in thousandths: from 100 (a tenth) to 100000 (a hundredfold)")));
+                return Err(Error::invalid(format!(
+                    "{name} is in thousandths: from 100 (a tenth) to 100000 (a hundredfold)"
+                )));
             }
         }
         tx.wake(INVENTORY);

@@ -53,15 +53,31 @@ pub async fn find(state: &State, cx: &Cx, key: &str) -> Result<Image> {
     };
     if wire.status != "active" {
         let name = wire.name.unwrap_or(wire.id);
-        return Err(Error::conflict(format!("image `{name}` is {}: it cannot be used before it is active", wire.status)).code("wrong_state"));
+        return Err(Error::conflict(format!(
+            "image `{name}` is {}: it cannot be used before it is active",
+            wire.status
+        ))
+        .code("wrong_state"));
     }
     let format = wire.disk_format.unwrap_or_default();
     if format == "iso" {
-        return Err(Error::unsupported("servers cannot be made from ISO images yet: import a disk image"));
+        return Err(Error::unsupported(
+            "servers cannot be made from ISO images yet: import a disk image",
+        ));
     }
-    let digest = wire.os_hash_value.ok_or_else(|| Error::broken(format!("image `{key}` is active and has no hash")))?;
+    let digest = wire
+        .os_hash_value
+        .ok_or_else(|| Error::broken(format!("image `{key}` is active and has no hash")))?;
     let size = Size::bytes(wire.size.unwrap_or_default());
-    let floor = Size::bytes(wire.virtual_size.unwrap_or_default().max(wire.size.unwrap_or_default().min(if format == "raw" { u64::MAX } else { 0 })));
+    let floor = Size::bytes(
+        wire.virtual_size
+            .unwrap_or_default()
+            .max(
+                wire.size
+                    .unwrap_or_default()
+                    .min(if format == "raw" { u64::MAX } else { 0 }),
+            ),
+    );
     Ok(Image {
         name: wire.name.unwrap_or_else(|| wire.id.clone()),
         id: wire.id,
@@ -74,7 +90,11 @@ pub async fn find(state: &State, cx: &Cx, key: &str) -> Result<Image> {
 }
 
 async fn by_id(state: &State, cx: &Cx, id: &str) -> Result<Wire> {
-    let wire: Wire = state.glance.get(cx.request_id(), &format!("/v2/images/{id}")).await.map_err(|e| hide(e, id))?;
+    let wire: Wire = state
+        .glance
+        .get(cx.request_id(), &format!("/v2/images/{id}"))
+        .await
+        .map_err(|e| hide(e, id))?;
     match usable(state, cx, &wire).await? {
         true => Ok(wire),
         false => Err(Error::not_found("image", id)),
@@ -82,8 +102,15 @@ async fn by_id(state: &State, cx: &Cx, id: &str) -> Result<Wire> {
 }
 
 async fn by_name(state: &State, cx: &Cx, name: &str) -> Result<Wire> {
-    let query: String = form_urlencoded::Serializer::new(String::new()).append_pair("name", name).append_pair("limit", "100").finish();
-    let list: List = state.glance.get(cx.request_id(), &format!("/v2/images?{query}")).await.map_err(|e| hide(e, name))?;
+    let query: String = form_urlencoded::Serializer::new(String::new())
+        .append_pair("name", name)
+        .append_pair("limit", "100")
+        .finish();
+    let list: List = state
+        .glance
+        .get(cx.request_id(), &format!("/v2/images?{query}"))
+        .await
+        .map_err(|e| hide(e, name))?;
     let own = cx.project().map(|(id, _)| id.to_string()).ok();
     let mut usable_ones = Vec::new();
     for wire in list.images {
@@ -106,14 +133,19 @@ async fn by_name(state: &State, cx: &Cx, name: &str) -> Result<Wire> {
 
 /// Public, one's own, or shared with one's project.
 async fn usable(state: &State, cx: &Cx, wire: &Wire) -> Result<bool> {
-    let Ok((project, _)) = cx.project() else { return Ok(matches!(cx.reach("image", "get"), auth::Reach::Everything)) };
+    let Ok((project, _)) = cx.project() else {
+        return Ok(matches!(cx.reach("image", "get"), auth::Reach::Everything));
+    };
     if matches!(wire.visibility.as_str(), "public" | "community") || wire.owner.as_deref() == Some(project.as_str()) {
         return Ok(true);
     }
     if wire.visibility != "shared" {
         return Ok(false);
     }
-    let member: Result<serde_json::Value> = state.glance.get(cx.request_id(), &format!("/v2/images/{}/members/{project}", wire.id)).await;
+    let member: Result<serde_json::Value> = state
+        .glance
+        .get(cx.request_id(), &format!("/v2/images/{}/members/{project}", wire.id))
+        .await;
     match member {
         Ok(member) => Ok(member["status"] == "accepted"),
         Err(error) if error.kind == types::Kind::NotFound => Ok(false),

@@ -1,8 +1,14 @@
 //! Keypairs: public SSH keys that new guests accept.
 
 use auth::Cx;
-use store::{Found, Row, Scoped, Tx, sea_orm::{self, ActiveValue::Set, QueryFilter, entity::prelude::*}};
-use types::{DomainId, Error, KeypairId, ProjectId, Result, Timestamp, api::{check_name, keypair as api}};
+use store::{
+    Found, Row, Scoped, Tx,
+    sea_orm::{self, ActiveValue::Set, QueryFilter, entity::prelude::*},
+};
+use types::{
+    DomainId, Error, KeypairId, ProjectId, Result, Timestamp,
+    api::{check_name, keypair as api},
+};
 use web::Made;
 
 use crate::{State, flavor::taken};
@@ -56,10 +62,15 @@ impl web::Create<State> for Entity {
         check_name("keypair", &input.name)?;
         input.public_key = input.public_key.trim().to_owned();
         let mut words = input.public_key.split_ascii_whitespace();
-        let known = words.next().is_some_and(|kind| ["ssh-", "ecdsa-", "sk-"].iter().any(|start| kind.starts_with(start)));
+        let known = words
+            .next()
+            .is_some_and(|kind| ["ssh-", "ecdsa-", "sk-"].iter().any(|start| kind.starts_with(start)));
         let body = words.next().is_some_and(|body| body.starts_with("AAAA"));
         if !known || !body || input.public_key.len() > 16_384 || input.public_key.contains('\n') {
-            let message = format!("keypair `{}`: public_key is not one line of an OpenSSH public key file", input.name);
+            let message = format!(
+                "keypair `{}`: public_key is not one line of an OpenSSH public key file",
+                input.name
+            );
             return Err(Error::invalid(message).code("bad_public_key"));
         }
         Ok(input)

@@ -31,8 +31,14 @@ pub use state::State;
 
 /// Tables of this service.
 pub const MIGRATIONS: &[Migration] = &[
-    Migration { name: "region/0001_inventory", sql: include_str!("migrations/0001_inventory.sql") },
-    Migration { name: "region/0002_servers", sql: include_str!("migrations/0002_servers.sql") },
+    Migration {
+        name: "region/0001_inventory",
+        sql: include_str!("migrations/0001_inventory.sql"),
+    },
+    Migration {
+        name: "region/0002_servers",
+        sql: include_str!("migrations/0002_servers.sql"),
+    },
 ];
 
 /// Every route of the service, behind whatever gate the caller puts in front.
@@ -47,30 +53,56 @@ pub fn operations() -> Vec<Operation> {
 
 fn parts() -> (Router<State>, Vec<Operation>) {
     let mut api = Api::default();
-    api.noun(web::noun::<_, server::Entity>().update().delete().act::<Nothing, _, _>("start", server::power::start)
-        .act("stop", server::power::stop)
-        .act("reboot", server::power::reboot)
-        .act("resize", server::resize::resize)
-        .act("rebuild", server::rebuild::rebuild));
+    api.noun(
+        web::noun::<_, server::Entity>()
+            .update()
+            .delete()
+            .act::<Nothing, _, _>("start", server::power::start)
+            .act("stop", server::power::stop)
+            .act("reboot", server::power::reboot)
+            .act("resize", server::resize::resize)
+            .act("rebuild", server::rebuild::rebuild),
+    );
     api.more(server::create::routes());
     api.more(server::console::routes());
-    api.noun(web::noun::<_, disk::Entity>().create().update().delete()
-        .act("attach", disk::attach::attach)
-        .act::<Nothing, _, _>("detach", disk::attach::detach)
-        .act("resize", disk::resize::resize));
-    api.noun(web::noun::<_, snapshot::Entity>().create().update().delete().act::<Nothing, _, _>("revert", snapshot::revert::revert));
+    api.noun(
+        web::noun::<_, disk::Entity>()
+            .create()
+            .update()
+            .delete()
+            .act("attach", disk::attach::attach)
+            .act::<Nothing, _, _>("detach", disk::attach::detach)
+            .act("resize", disk::resize::resize),
+    );
+    api.noun(
+        web::noun::<_, snapshot::Entity>()
+            .create()
+            .update()
+            .delete()
+            .act::<Nothing, _, _>("revert", snapshot::revert::revert),
+    );
     api.noun(web::noun::<_, network::Entity>().create().update().delete());
     api.more(address::routes());
     api.noun(web::noun::<_, flavor::Entity>().create().update().delete());
     api.noun(web::noun::<_, keypair::Entity>().create().delete());
-    api.noun(web::noun::<_, host::Entity>().update().act::<Nothing, _, _>("enable", host::intent::enable)
-        .act::<Nothing, _, _>("disable", host::intent::disable)
-        .act::<Nothing, _, _>("drain", host::intent::drain));
+    api.noun(
+        web::noun::<_, host::Entity>()
+            .update()
+            .act::<Nothing, _, _>("enable", host::intent::enable)
+            .act::<Nothing, _, _>("disable", host::intent::disable)
+            .act::<Nothing, _, _>("drain", host::intent::drain),
+    );
     api.more(host::join::routes());
     api.noun(web::noun::<_, storage::Entity>());
     api.noun(web::noun::<_, place::region::Entity>());
     api.noun(web::noun::<_, place::zone::Entity>().create().delete());
-    api.noun(web::noun::<_, account::Entity>().create().update().delete().act::<Nothing, _, _>("sync", account::sync::sync));
+    api.noun(
+        web::noun::<_, account::Entity>()
+            .create()
+            .update()
+            .delete()
+            .act::<Nothing, _, _>("sync", account::sync::sync),
+    );
     api.more(account::drivers::routes());
     api.more(tasks::routes());
     api.more(quota::routes());

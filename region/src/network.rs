@@ -5,9 +5,16 @@ pub mod ensure;
 pub mod range;
 
 use auth::Cx;
-use store::{Found, Row, Scoped, Tx, sea_orm::{self, ActiveValue::Set, entity::prelude::*, sea_query::Expr}};
+use store::{
+    Found, Row, Scoped, Tx,
+    sea_orm::{self, ActiveValue::Set, entity::prelude::*, sea_query::Expr},
+};
 use task::Target;
-use types::{DomainId, Json, NetworkId, ProjectId, Result, Timestamp, api::{Tags, check_name, check_tags, network as api}, states};
+use types::{
+    DomainId, Json, NetworkId, ProjectId, Result, Timestamp,
+    api::{Tags, check_name, check_tags, network as api},
+    states,
+};
 use web::Made;
 
 use crate::{State, address, flavor::taken, swap::swap, tasks::holders};
@@ -47,7 +54,12 @@ impl Row for Entity {
 /// What a task about this network holds.
 pub fn target(row: &Model) -> Target {
     let owner = Some((row.project_id.clone(), row.domain_id.clone()));
-    Target { noun: Entity::NOUN, id: row.id.to_string(), name: row.name.clone(), owner }
+    Target {
+        noun: Entity::NOUN,
+        id: row.id.to_string(),
+        name: row.name.clone(),
+        owner,
+    }
 }
 
 impl web::Resource<State> for Entity {
@@ -91,12 +103,18 @@ impl web::Create<State> for Entity {
         check_tags(&input.tags)?;
         let range = range::Range::parse(&input.cidr, input.gateway.as_deref())?;
         if let Some(bridge) = &input.bridge
-            && (bridge.is_empty() || bridge.len() > 15 || !bridge.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)))
+            && (bridge.is_empty()
+                || bridge.len() > 15
+                || !bridge.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)))
         {
-            return Err(types::Error::invalid(format!("`{bridge}` is not the name of a bridge: 1 to 15 letters, digits, `-`, `_` or `.`")));
+            return Err(types::Error::invalid(format!(
+                "`{bridge}` is not the name of a bridge: 1 to 15 letters, digits, `-`, `_` or `.`"
+            )));
         }
         if let Some(wrong) = input.dns.iter().find(|dns| dns.parse::<std::net::IpAddr>().is_err()) {
-            return Err(types::Error::invalid(format!("`{wrong}` is not the address of a name server")));
+            return Err(types::Error::invalid(format!(
+                "`{wrong}` is not the address of a name server"
+            )));
         }
         Ok((input, range))
     }
@@ -146,7 +164,9 @@ impl web::Update<State> for Entity {
             }
             update
         });
-        changed.await.map_err(|e| taken(e, Self::NOUN, input.name.as_deref().unwrap_or(&found.name)))
+        changed
+            .await
+            .map_err(|e| taken(e, Self::NOUN, input.name.as_deref().unwrap_or(&found.name)))
     }
 }
 

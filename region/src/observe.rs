@@ -7,9 +7,15 @@ use std::{collections::HashMap, time::Duration};
 
 use auth::Cx;
 use contract::{Call, Cloud};
-use store::{Store, sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr}};
+use store::{
+    Store,
+    sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr},
+};
 use task::{Next, ReconcileCx, Reconciler};
-use types::{ExternalRef, Result, Timestamp, states::{self, Power, Server}};
+use types::{
+    ExternalRef, Result, Timestamp,
+    states::{self, Power, Server},
+};
 
 use crate::{State, account, host, server, swap::swap, tasks::holders};
 
@@ -25,9 +31,17 @@ impl Reconciler for Observe {
     async fn reconcile(&self, cx: &ReconcileCx) -> Result<Next> {
         let state = cx.get::<State>();
         let live = [states::Account::Connected, states::Account::Syncing];
-        for account in cx.store().all(account::Entity::find().filter(account::Column::State.is_in(live))).await? {
+        for account in cx
+            .store()
+            .all(account::Entity::find().filter(account::Column::State.is_in(live)))
+            .await?
+        {
             if let Err(error) = look(state, cx.cx(), &account).await {
-                tracing::warn!(account = account.name, "its servers cannot be observed: {}", error.chain());
+                tracing::warn!(
+                    account = account.name,
+                    "its servers cannot be observed: {}",
+                    error.chain()
+                );
             }
         }
         Ok(Next::Usual)
@@ -67,7 +81,9 @@ async fn look(state: &State, cx: &Cx, account: &account::Model) -> Result<()> {
 }
 
 async fn machines(call: &Call, cloud: &dyn Cloud) -> Result<HashMap<ExternalRef, Power>> {
-    let Some(compute) = cloud.compute() else { return Ok(HashMap::new()) };
+    let Some(compute) = cloud.compute() else {
+        return Ok(HashMap::new());
+    };
     let (mut seen, mut from) = (HashMap::new(), None);
     loop {
         let page = compute.list(call, from).await?;
@@ -84,11 +100,15 @@ async fn machines(call: &Call, cloud: &dyn Cloud) -> Result<HashMap<ExternalRef,
 
 /// Hosts whose servers nobody can see now: absent from the list does not mean gone.
 async fn silent_hosts(store: &Store, account: &account::Model) -> Result<Vec<types::HostId>> {
-    let rows = store.all(host::Entity::find().filter(host::Column::AccountId.eq(account.id))).await?;
+    let rows = store
+        .all(host::Entity::find().filter(host::Column::AccountId.eq(account.id)))
+        .await?;
     let stale = Timestamp::now();
     Ok(rows
         .into_iter()
-        .filter(|host| host.state == states::Host::Lost || host.seen_at.is_none_or(|at| stale.since(at) > Duration::from_secs(6)))
+        .filter(|host| {
+            host.state == states::Host::Lost || host.seen_at.is_none_or(|at| stale.since(at) > Duration::from_secs(6))
+        })
         .map(|host| host.id)
         .collect())
 }

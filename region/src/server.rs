@@ -13,14 +13,17 @@ pub mod settle;
 mod view;
 
 use auth::Cx;
-use store::{Found, Row, Scoped, Tx, sea_orm::{self, entity::prelude::*, sea_query::Expr}};
+use store::{
+    Found, Row, Scoped, Tx,
+    sea_orm::{self, entity::prelude::*, sea_query::Expr},
+};
 use task::Target;
 use types::{
     AccountId, DomainId, ExternalRef, FlavorId, HostId, ImageId, Json, ProjectId, Result, ServerId, Size, Timestamp,
-    api::{Tags, check_name, check_tags, server as api}, states,
+    api::{Tags, check_name, check_tags, server as api},
+    states,
 };
 use web::Made;
-
 
 use crate::{State, flavor::taken, swap::swap};
 
@@ -70,7 +73,12 @@ impl Row for Entity {
 /// What a task about this server holds.
 pub fn target(row: &Model) -> Target {
     let owner = Some((row.project_id.clone(), row.domain_id.clone()));
-    Target { noun: Entity::NOUN, id: row.id.to_string(), name: row.name.clone(), owner }
+    Target {
+        noun: Entity::NOUN,
+        id: row.id.to_string(),
+        name: row.name.clone(),
+        owner,
+    }
 }
 
 impl Model {
@@ -78,16 +86,22 @@ impl Model {
     pub fn machine(&self) -> Result<(AccountId, ExternalRef)> {
         match (self.account_id, self.external_id.clone()) {
             (Some(account), Some(machine)) => Ok((account, machine)),
-            _ => Err(types::Error::conflict(format!("server `{}` was never made on any cloud", self.name)).code("wrong_state")),
+            _ => Err(
+                types::Error::conflict(format!("server `{}` was never made on any cloud", self.name))
+                    .code("wrong_state"),
+            ),
         }
     }
 
     /// The state this operation passes through, or a conflict naming the server.
     pub fn begin(&self, next: states::Server) -> Result<states::Server> {
         self.state.to(next).map_err(|_| {
-            types::Error::conflict(format!("server `{}` is {}: it cannot be {next} from there", self.name, self.state))
-                .code("wrong_state")
-                .on("server", self.id)
+            types::Error::conflict(format!(
+                "server `{}` is {}: it cannot be {next} from there",
+                self.name, self.state
+            ))
+            .code("wrong_state")
+            .on("server", self.id)
         })
     }
 }
@@ -121,7 +135,9 @@ impl web::Update<State> for Entity {
             }
             update
         });
-        changed.await.map_err(|e| taken(e, Self::NOUN, input.name.as_deref().unwrap_or(&found.name)))
+        changed
+            .await
+            .map_err(|e| taken(e, Self::NOUN, input.name.as_deref().unwrap_or(&found.name)))
     }
 }
 

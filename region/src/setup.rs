@@ -1,11 +1,18 @@
 //! What a region needs before it can serve, and the work it does in the background.
 
-use store::{Store, sea_orm::{ActiveValue::Set, EntityTrait}};
+use store::{
+    Store,
+    sea_orm::{ActiveValue::Set, EntityTrait},
+};
 use task::{Engine, Extensions, Registry, reconcile};
 use tokio_util::sync::CancellationToken;
 use types::{RegionId, Result, Timestamp, ZoneId};
 
-use crate::{State, account, disk, host, network, observe, place::{region, zone}, server, snapshot};
+use crate::{
+    State, account, disk, host, network, observe,
+    place::{region, zone},
+    server, snapshot,
+};
 
 /// Makes the region's row and its first zone if there are none. Two replicas at once agree on one.
 pub async fn bootstrap(store: &Store, name: &str) -> Result<()> {
@@ -15,7 +22,12 @@ pub async fn bootstrap(store: &Store, name: &str) -> Result<()> {
     let (id, now) = (RegionId::new(), Timestamp::now());
     let tx = store.begin().await?;
     let made = async {
-        tx.insert(region::ActiveModel { id: Set(id), name: Set(name.to_owned()), created_at: Set(now) }).await?;
+        tx.insert(region::ActiveModel {
+            id: Set(id),
+            name: Set(name.to_owned()),
+            created_at: Set(now),
+        })
+        .await?;
         let zone = zone::ActiveModel {
             id: Set(ZoneId::new()),
             name: Set(format!("{name}-a")),
@@ -56,9 +68,17 @@ pub fn workflows() -> Registry {
 
 /// Runs tasks and reconcilers until `shutdown`; returns when what was running has ended or was handed over.
 pub async fn work(state: State, replica: &str, shutdown: CancellationToken) {
-    let engine = Engine::builder(state.store.clone(), workflows()).extension(state.clone()).owner(replica).build();
+    let engine = Engine::builder(state.store.clone(), workflows())
+        .extension(state.clone())
+        .owner(replica)
+        .build();
     let shared = Extensions::default().add(state.clone());
-    let facts = reconcile::run(host::facts::Facts, state.store.clone(), shared.clone(), shutdown.clone());
+    let facts = reconcile::run(
+        host::facts::Facts,
+        state.store.clone(),
+        shared.clone(),
+        shutdown.clone(),
+    );
     let observe = reconcile::run(observe::Observe, state.store.clone(), shared, shutdown.clone());
     tokio::join!(engine.run(shutdown), facts, observe);
 }

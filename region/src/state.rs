@@ -20,7 +20,12 @@ pub struct State {
 impl State {
     pub fn new(store: Store, drivers: drivers::Registry, scheduler: Peer, glance: Peer) -> Self {
         let clouds = Arc::new(Clouds::new(store.clone(), drivers));
-        Self { store, clouds, scheduler, glance }
+        Self {
+            store,
+            clouds,
+            scheduler,
+            glance,
+        }
     }
 }
 

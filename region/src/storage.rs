@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use auth::Cx;
-use store::{Row, Scoped, sea_orm::{self, QueryFilter, entity::prelude::*}};
+use store::{
+    Row, Scoped,
+    sea_orm::{self, QueryFilter, entity::prelude::*},
+};
 use types::{AccountId, HostId, Result, Size, StorageId, Timestamp, api::host as api};
 
 use crate::{State, host};
@@ -40,7 +43,10 @@ impl web::Resource<State> for Entity {
 
     async fn views(state: &State, _: &Cx, rows: Vec<Model>) -> Result<Vec<api::Storage>> {
         let ids = rows.iter().map(|row| row.host_id);
-        let hosts = state.store.all(host::Entity::find().filter(host::Column::Id.is_in(ids))).await?;
+        let hosts = state
+            .store
+            .all(host::Entity::find().filter(host::Column::Id.is_in(ids)))
+            .await?;
         let names: HashMap<_, _> = hosts.into_iter().map(|host| (host.id, host.name)).collect();
         Ok(rows
             .into_iter()

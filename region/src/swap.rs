@@ -20,15 +20,22 @@ pub async fn swap<E: Row>(
     let id = id.to_string();
     let update = change(touched::<E>(&id)?).filter(named::<E>("version")?.eq(version));
     if tx.update(update).await? == 0 {
-        return Err(Error::conflict(format!("{} `{id}` was changed by somebody else in the meantime: look again", E::NOUN))
-            .code("version_mismatch")
-            .on(E::NOUN, &id));
+        return Err(Error::conflict(format!(
+            "{} `{id}` was changed by somebody else in the meantime: look again",
+            E::NOUN
+        ))
+        .code("version_mismatch")
+        .on(E::NOUN, &id));
     }
     current::<E>(tx, &id).await
 }
 
 /// Changes the row whatever its version: for whoever holds it.
-pub async fn set<E: Row>(tx: &Tx, id: impl ToString, change: impl FnOnce(UpdateMany<E>) -> UpdateMany<E>) -> Result<E::Model> {
+pub async fn set<E: Row>(
+    tx: &Tx,
+    id: impl ToString,
+    change: impl FnOnce(UpdateMany<E>) -> UpdateMany<E>,
+) -> Result<E::Model> {
     let id = id.to_string();
     tx.update(change(touched::<E>(&id)?)).await?;
     current::<E>(tx, &id).await

@@ -3,11 +3,26 @@
 use std::collections::HashMap;
 
 use auth::Cx;
-use axum::{Json, Router, extract::{Path, RawQuery, State as Get}, http::StatusCode, routing::{get, post}};
-use store::{Store, sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder}};
+use axum::{
+    Json, Router,
+    extract::{Path, RawQuery, State as Get},
+    http::StatusCode,
+    routing::{get, post},
+};
+use store::{
+    Store,
+    sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder},
+};
 use task::row::{hold, step, task as rows};
-use types::{Error, Result, TaskId, api::{Items, task as api}};
-use web::{Caller, Input, Problem, docs::Operation, query::{Listing, Wishes}};
+use types::{
+    Error, Result, TaskId,
+    api::{Items, task as api},
+};
+use web::{
+    Caller, Input, Problem,
+    docs::Operation,
+    query::{Listing, Wishes},
+};
 
 use crate::{Routes, State};
 
@@ -17,7 +32,9 @@ pub async fn holders<T: ToString>(store: &Store, noun: &str, ids: &[T]) -> Resul
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows = store.all(hold::Entity::find().filter(hold::Column::Resource.is_in(keys))).await?;
+    let rows = store
+        .all(hold::Entity::find().filter(hold::Column::Resource.is_in(keys)))
+        .await?;
     Ok(rows
         .into_iter()
         .filter_map(|row| Some((row.resource.split_once('/')?.1.to_owned(), row.task_id)))
@@ -42,14 +59,32 @@ pub fn routes() -> Routes {
         Operation::new(Get, "/tasks/{id}", "task_get", "task", "One task with its steps.")
             .query("wait", "answer when it is over, or after this long: `30s`")
             .answers::<api::View>("200", "the task"),
-        Operation::new(Post, "/tasks/{id}/cancel", "task_cancel", "task", "Stops it at the next safe point and undoes what was done.")
-            .answers::<api::View>("200", "the task"),
-        Operation::new(Post, "/tasks/{id}/retry", "task_retry", "task", "Tries again to undo a task that needs an operator.")
-            .takes::<Reason>()
-            .answers::<api::View>("200", "the task"),
-        Operation::new(Post, "/tasks/{id}/abandon", "task_abandon", "task", "Gives up undoing a task that needs an operator.")
-            .takes::<Reason>()
-            .answers::<api::View>("200", "the task"),
+        Operation::new(
+            Post,
+            "/tasks/{id}/cancel",
+            "task_cancel",
+            "task",
+            "Stops it at the next safe point and undoes what was done.",
+        )
+        .answers::<api::View>("200", "the task"),
+        Operation::new(
+            Post,
+            "/tasks/{id}/retry",
+            "task_retry",
+            "task",
+            "Tries again to undo a task that needs an operator.",
+        )
+        .takes::<Reason>()
+        .answers::<api::View>("200", "the task"),
+        Operation::new(
+            Post,
+            "/tasks/{id}/abandon",
+            "task_abandon",
+            "task",
+            "Gives up undoing a task that needs an operator.",
+        )
+        .takes::<Reason>()
+        .answers::<api::View>("200", "the task"),
     ];
     (router, operations)
 }
@@ -61,7 +96,11 @@ pub struct Reason {
     pub reason: String,
 }
 
-async fn list(Get(state): Get<State>, Caller(cx): Caller, RawQuery(raw): RawQuery) -> Result<Json<Items<api::View>>, Problem> {
+async fn list(
+    Get(state): Get<State>,
+    Caller(cx): Caller,
+    RawQuery(raw): RawQuery,
+) -> Result<Json<Items<api::View>>, Problem> {
     let listing = Listing::parse(raw.as_deref())?;
     let page = state.store.list::<rows::Entity>(&cx, &listing.query).await?;
     let items = page.items.into_iter().map(|row| view(row, vec![])).collect();
@@ -84,12 +123,18 @@ async fn show(
 
 async fn whole(state: &State, cx: &Cx, id: &str) -> Result<Json<api::View>, Problem> {
     let found = state.store.find::<rows::Entity>(cx, "get", id).await?;
-    let steps = step::Entity::find().filter(step::Column::TaskId.eq(found.id)).order_by_asc(step::Column::Seq);
+    let steps = step::Entity::find()
+        .filter(step::Column::TaskId.eq(found.id))
+        .order_by_asc(step::Column::Seq);
     let steps = state.store.all(steps).await?;
     Ok(Json(view(found.into_inner(), steps)))
 }
 
-async fn cancel(Get(state): Get<State>, Caller(cx): Caller, Path(id): Path<String>) -> Result<(StatusCode, Json<api::View>), Problem> {
+async fn cancel(
+    Get(state): Get<State>,
+    Caller(cx): Caller,
+    Path(id): Path<String>,
+) -> Result<(StatusCode, Json<api::View>), Problem> {
     let found = state.store.find::<rows::Entity>(&cx, "cancel", &id).await?;
     task::cancel(&cx, &state.store, found.id).await?;
     Ok((StatusCode::ACCEPTED, whole(&state, &cx, &id).await?))
@@ -122,10 +167,11 @@ async fn abandon(
 fn operator(cx: &Cx) -> Result<()> {
     match cx.reach("task", "retry") {
         auth::Reach::Everything => Ok(()),
-        _ => Err(Error::denied("only an administrator decides about a task that needs an operator")),
+        _ => Err(Error::denied(
+            "only an administrator decides about a task that needs an operator",
+        )),
     }
 }
-
 
 fn view(row: rows::Model, steps: Vec<step::Model>) -> api::View {
     let whole = task::view(row.clone(), steps);

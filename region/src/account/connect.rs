@@ -7,7 +7,12 @@ use task::{Outcome, Step, StepCx, StepKind, TaskCx, Workflow};
 use types::{AccountId, Json, Result, Timestamp, states};
 
 use super::{Column, Entity};
-use crate::{State, clouds::StepClouds, host::facts, swap::{current, set}};
+use crate::{
+    State,
+    clouds::StepClouds,
+    host::facts,
+    swap::{current, set},
+};
 
 #[derive(Serialize, Deserialize)]
 pub struct Connect {
@@ -39,7 +44,9 @@ pub async fn settle(cx: &Cx, tx: &mut Tx, account: AccountId, outcome: &Outcome)
     };
     let seen = outcome.error().is_none().then(Timestamp::now);
     let row = set::<Entity>(tx, account, |mut update| {
-        update = update.col_expr(Column::State, Expr::value(next)).col_expr(Column::Fault, Expr::value(fault));
+        update = update
+            .col_expr(Column::State, Expr::value(next))
+            .col_expr(Column::Fault, Expr::value(fault));
         match seen {
             Some(now) => update.col_expr(Column::SyncedAt, Expr::value(now)),
             None => update,
@@ -67,7 +74,10 @@ impl Step for Probe {
         let cloud = cx.cloud(self.account).await?;
         let capabilities = web::noun::json(cloud.capabilities())?;
         let tx = cx.tx().await?;
-        set::<Entity>(&tx, self.account, |u| u.col_expr(Column::Capabilities, Expr::value(Json(capabilities)))).await?;
+        set::<Entity>(&tx, self.account, |u| {
+            u.col_expr(Column::Capabilities, Expr::value(Json(capabilities)))
+        })
+        .await?;
         cx.commit(tx, &()).await
     }
 

@@ -2,13 +2,19 @@
 
 use auth::Cx;
 use serde::{Deserialize, Serialize};
-use store::{Tx, sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr}};
+use store::{
+    Tx,
+    sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr},
+};
 use task::{Outcome, Step, StepCx, StepKind, TaskCx, Workflow};
 use types::{AccountId, Error, Result, states};
 use web::Made;
 
 use super::{Column, Entity, Model, target};
-use crate::{State, disk, host, server, storage, swap::{set, swap}};
+use crate::{
+    State, disk, host, server, storage,
+    swap::{set, swap},
+};
 
 pub async fn begin(cx: &Cx, tx: &mut Tx, row: Model) -> Result<Made<Entity>> {
     if let Some(used) = used_by(tx, row.id).await? {
@@ -17,7 +23,10 @@ pub async fn begin(cx: &Cx, tx: &mut Tx, row: Model) -> Result<Made<Entity>> {
     }
     let task = task::start(cx, tx, &Forget { account: row.id }, target(&row)).await?;
     let next = row.state.to(states::Account::Deleting)?;
-    let row = swap::<Entity>(tx, row.id, row.version, |u| u.col_expr(Column::State, Expr::value(next))).await?;
+    let row = swap::<Entity>(tx, row.id, row.version, |u| {
+        u.col_expr(Column::State, Expr::value(next))
+    })
+    .await?;
     Ok(Made::by(task, row))
 }
 
@@ -50,15 +59,18 @@ impl Workflow for Forget {
         let next = match outcome.error() {
             Some(_) => states::Account::Failed,
             None => {
-                tx.delete(storage::Entity::delete_many().filter(storage::Column::AccountId.eq(self.account))).await?;
-                tx.delete(host::Entity::delete_many().filter(host::Column::AccountId.eq(self.account))).await?;
+                tx.delete(storage::Entity::delete_many().filter(storage::Column::AccountId.eq(self.account)))
+                    .await?;
+                tx.delete(host::Entity::delete_many().filter(host::Column::AccountId.eq(self.account)))
+                    .await?;
                 tx.wake(host::INVENTORY);
                 states::Account::Deleted
             }
         };
         let fault = outcome.error().map(Error::chain);
         let row = set::<Entity>(tx, self.account, |u| {
-            u.col_expr(Column::State, Expr::value(next)).col_expr(Column::Fault, Expr::value(fault))
+            u.col_expr(Column::State, Expr::value(next))
+                .col_expr(Column::Fault, Expr::value(fault))
         })
         .await?;
         web::noun::announce::<Entity>(cx, tx, &row, next.as_str()).await

@@ -9,7 +9,8 @@ use crate::{Routes, State};
 pub fn routes() -> Routes {
     use utoipa::openapi::HttpMethod;
     let about = "The kinds of cloud that can be added, with the options each takes.";
-    let operation = Operation::new(HttpMethod::Get, "/drivers", "driver_list", "cloud-account", about).lists::<Driver>();
+    let operation =
+        Operation::new(HttpMethod::Get, "/drivers", "driver_list", "cloud-account", about).lists::<Driver>();
     (Router::new().route("/drivers", get(list)), vec![operation])
 }
 

@@ -7,7 +7,11 @@ use task::{Outcome, StepKind, TaskCx, Workflow};
 use types::{AccountId, Result, states};
 use web::{Made, docs::Nothing};
 
-use super::{Column, Entity, connect::{Look, settle}, target};
+use super::{
+    Column, Entity,
+    connect::{Look, settle},
+    target,
+};
 use crate::{State, swap::swap};
 
 pub async fn sync(state: State, cx: Cx, found: Found<Entity>, _: Nothing) -> Result<(Tx, Made<Entity>)> {
@@ -15,7 +19,10 @@ pub async fn sync(state: State, cx: Cx, found: Found<Entity>, _: Nothing) -> Res
     let mut tx = state.store.begin().await?;
     let task = task::start(&cx, &mut tx, &Sync { account: row.id }, target(&row)).await?;
     let next = row.state.to(states::Account::Syncing)?;
-    let row = swap::<Entity>(&tx, row.id, row.version, |u| u.col_expr(Column::State, Expr::value(next))).await?;
+    let row = swap::<Entity>(&tx, row.id, row.version, |u| {
+        u.col_expr(Column::State, Expr::value(next))
+    })
+    .await?;
     Ok((tx, Made::by(task, row)))
 }
 

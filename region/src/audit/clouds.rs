@@ -1,9 +1,13 @@
 //! The tables against the clouds: machines, volumes, networks and leases of ours that only one side knows.
 
-use std::{collections::{HashMap, HashSet}, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use auth::Cx;
 use contract::{Call, Cloud, Cursor, Page};
+use futures::future::BoxFuture;
 use store::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use types::{AccountId, ExternalRef, Result, states};
 
@@ -13,10 +17,20 @@ use crate::{State, account, address, disk, network::ensure, server, tasks::holde
 pub async fn compare(state: &State, cx: &Cx) -> Result<Vec<Leak>> {
     let live = [states::Account::Connected, states::Account::Syncing];
     let mut leaks = Vec::new();
-    for account in state.store.all(account::Entity::find().filter(account::Column::State.is_in(live))).await? {
+    for account in state
+        .store
+        .all(account::Entity::find().filter(account::Column::State.is_in(live)))
+        .await?
+    {
         match one(state, cx, &account).await {
             Ok(found) => leaks.extend(found),
-            Err(error) => leaks.push(Leak::new("cloud", "cloud-account", account.id, &account.name, error.chain())),
+            Err(error) => leaks.push(Leak::new(
+                "cloud",
+                "cloud-account",
+                account.id,
+                &account.name,
+                error.chain(),
+            )),
         }
     }
     Ok(leaks)
@@ -42,23 +56,47 @@ struct Real {
 fn differ(kind: &str, mut real: Real, known: Vec<(ExternalRef, String)>) -> Vec<Leak> {
     let mut leaks = Vec::new();
     for (item, reason) in &real.unseen {
-        leaks.push(Leak::new("cloud", kind, item, item, format!("it cannot be compared: {reason}")));
+        leaks.push(Leak::new(
+            "cloud",
+            kind,
+            item,
+            item,
+            format!("it cannot be compared: {reason}"),
+        ));
     }
     for (id, name) in known {
         // Where something could not be looked at, absence proves nothing.
         if real.items.remove(&id).is_none() && real.unseen.is_empty() {
-            leaks.push(Leak::new("rows", kind, &id, &name, "the tables know it, and the cloud does not have it"));
+            leaks.push(Leak::new(
+                "rows",
+                kind,
+                &id,
+                &name,
+                "the tables know it, and the cloud does not have it",
+            ));
         }
     }
-    leaks.extend(real.items.into_iter().map(|(id, name)| Leak::new("cloud", kind, &id, &name, "it exists, and no row knows it")));
+    leaks.extend(
+        real.items
+            .into_iter()
+            .map(|(id, name)| Leak::new("cloud", kind, &id, &name, "it exists, and no row knows it")),
+    );
     leaks
 }
 
 /// What a task is working on is neither here nor there: whatever changed between two looks is left out.
 async fn machines(state: &State, call: &Call, cloud: &dyn Cloud, account: AccountId) -> Result<Vec<Leak>> {
-    let Some(compute) = cloud.compute() else { return Ok(vec![]) };
-    let mut real = gather(async |from| compute.list(call, from).await, |machine| machine.token.is_some().then_some((machine.id, machine.name))).await?;
-    let rows = server::Entity::find().filter(server::Column::AccountId.eq(account)).filter(server::Column::State.ne(states::Server::Deleted));
+    let Some(compute) = cloud.compute() else {
+        return Ok(vec![]);
+    };
+    let mut real = gather(
+        |from| compute.list(call, from),
+        |machine| machine.token.is_some().then_some((machine.id, machine.name)),
+    )
+    .await?;
+    let rows = server::Entity::find()
+        .filter(server::Column::AccountId.eq(account))
+        .filter(server::Column::State.ne(states::Server::Deleted));
     let rows = state.store.all(rows).await?;
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
     let held = holders(&state.store, "server", &ids).await?;
@@ -66,54 +104,100 @@ async fn machines(state: &State, call: &Call, cloud: &dyn Cloud, account: Accoun
     // Machines are named by server id, so one that a task is making is recognised before its reference is written.
     let busy: HashSet<_> = busy.into_iter().map(|row| row.id.to_string()).collect();
     real.items.retain(|_, name| !busy.contains(name));
-    Ok(differ("server", real, rest.into_iter().filter_map(|row| Some((row.external_id?, row.name))).collect()))
+    Ok(differ(
+        "server",
+        real,
+        rest.into_iter()
+            .filter_map(|row| Some((row.external_id?, row.name)))
+            .collect(),
+    ))
 }
 
 async fn volumes(state: &State, call: &Call, cloud: &dyn Cloud, account: AccountId) -> Result<Vec<Leak>> {
     let Some(disks) = cloud.disks() else { return Ok(vec![]) };
-    let mut real = gather(async |from| disks.list(call, from).await, |volume| volume.token.is_some().then_some((volume.id, volume.name))).await?;
-    let rows = disk::Entity::find().filter(disk::Column::AccountId.eq(account)).filter(disk::Column::State.ne(states::Disk::Deleted));
+    let mut real = gather(
+        |from| disks.list(call, from),
+        |volume| volume.token.is_some().then_some((volume.id, volume.name)),
+    )
+    .await?;
+    let rows = disk::Entity::find()
+        .filter(disk::Column::AccountId.eq(account))
+        .filter(disk::Column::State.ne(states::Disk::Deleted));
     let rows = state.store.all(rows).await?;
     let (busy, rest): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.state.is_transitional());
     let busy: HashSet<_> = busy.into_iter().map(|row| row.id.to_string()).collect();
     real.items.retain(|_, name| !busy.contains(name));
-    Ok(differ("disk", real, rest.into_iter().filter_map(|row| Some((row.external_id?, row.name))).collect()))
+    Ok(differ(
+        "disk",
+        real,
+        rest.into_iter()
+            .filter_map(|row| Some((row.external_id?, row.name)))
+            .collect(),
+    ))
 }
 
 async fn networks(state: &State, call: &Call, cloud: &dyn Cloud, account: AccountId) -> Result<Vec<Leak>> {
-    let Some(family) = cloud.networks() else { return Ok(vec![]) };
+    let Some(family) = cloud.networks() else {
+        return Ok(vec![]);
+    };
     let mut leases: Vec<(String, String)> = Vec::new();
     let real = gather(
-        async |from| family.list(call, from).await,
+        |from| family.list(call, from),
         |net| {
-            leases.extend(net.leases.iter().map(|lease| (lease.mac.clone(), lease.address.clone())));
+            leases.extend(
+                net.leases
+                    .iter()
+                    .map(|lease| (lease.mac.clone(), lease.address.clone())),
+            );
             net.token.is_some().then_some((net.id, net.name))
         },
     )
     .await?;
-    let places = state.store.all(ensure::Entity::find().filter(ensure::Column::AccountId.eq(account))).await?;
-    let known = places.into_iter().filter_map(|row| Some((row.external_id?, row.network_id.to_string()))).collect();
+    let places = state
+        .store
+        .all(ensure::Entity::find().filter(ensure::Column::AccountId.eq(account)))
+        .await?;
+    let known = places
+        .into_iter()
+        .filter_map(|row| Some((row.external_id?, row.network_id.to_string())))
+        .collect();
     let mut leaks = differ("network", real, known);
-    let macs: HashSet<_> = state.store.all(address::Entity::find()).await?.into_iter().map(|row| row.mac).collect();
+    let macs: HashSet<_> = state
+        .store
+        .all(address::Entity::find())
+        .await?
+        .into_iter()
+        .map(|row| row.mac)
+        .collect();
     leaks.extend(
         leases
             .into_iter()
             .filter(|(mac, _)| !macs.contains(mac))
-            .map(|(mac, address)| Leak::new("cloud", "lease", mac, &address, "a network hands it out, and no server has it")),
+            .map(|(mac, address)| {
+                Leak::new(
+                    "cloud",
+                    "lease",
+                    mac,
+                    &address,
+                    "a network hands it out, and no server has it",
+                )
+            }),
     );
     Ok(leaks)
 }
 
 /// All pages of a list, each item as id and name; `pick` leaves out what is not ours.
-async fn gather<T>(
-    list: impl AsyncFn(Option<Cursor>) -> Result<Page<T>>,
-    mut pick: impl FnMut(T) -> Option<(ExternalRef, String)>,
+async fn gather<'a, T>(
+    list: impl Fn(Option<Cursor>) -> BoxFuture<'a, Result<Page<T>>> + Send,
+    mut pick: impl FnMut(T) -> Option<(ExternalRef, String)> + Send,
 ) -> Result<Real> {
     let (mut found, mut from) = (Real::default(), None);
     loop {
         let page = list(from).await?;
         found.items.extend(page.items.into_iter().filter_map(&mut pick));
-        found.unseen.extend(page.skipped.into_iter().map(|skipped| (skipped.item, skipped.reason)));
+        found
+            .unseen
+            .extend(page.skipped.into_iter().map(|skipped| (skipped.item, skipped.reason)));
         from = page.next;
         if from.is_none() {
             return Ok(found);

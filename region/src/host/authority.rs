@@ -2,10 +2,13 @@
 
 use contract::site::Identity;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, SanType,
 };
-use store::{Store, sea_orm::{self, ActiveValue::Set, entity::prelude::*}};
+use store::{
+    Store,
+    sea_orm::{self, ActiveValue::Set, entity::prelude::*},
+};
 use types::{Error, HostId, Result, Timestamp};
 
 #[sea_orm::model]
@@ -32,7 +35,12 @@ pub async fn load(store: &Store) -> Result<Model> {
     }
     let (certificate, key) = generate()?;
     let tx = store.begin().await?;
-    let row = ActiveModel { id: Set(ID.to_owned()), certificate: Set(certificate), key: Set(key), created_at: Set(Timestamp::now()) };
+    let row = ActiveModel {
+        id: Set(ID.to_owned()),
+        certificate: Set(certificate),
+        key: Set(key),
+        created_at: Set(Timestamp::now()),
+    };
     match tx.insert(row).await {
         Ok(row) => {
             tx.commit().await?;
@@ -80,13 +88,21 @@ impl Model {
         params.subject_alt_names = vec![SanType::DnsName(CLIENT.to_owned().try_into().map_err(crypto)?)];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let certificate = params.signed_by(&key, &self.issuer()?).map_err(crypto)?;
-        Ok(Identity { authority: self.certificate.clone(), certificate: certificate.pem(), key: key.serialize_pem() })
+        Ok(Identity {
+            authority: self.certificate.clone(),
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        })
     }
 
     /// SHA-256 of the certificate, for join tokens.
     pub fn fingerprint(&self) -> Result<String> {
         use sha2::{Digest, Sha256};
-        let body: String = self.certificate.lines().filter(|line| !line.starts_with("-----")).collect();
+        let body: String = self
+            .certificate
+            .lines()
+            .filter(|line| !line.starts_with("-----"))
+            .collect();
         let der = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, body)
             .map_err(|e| Error::broken("our authority's certificate is damaged").because(e))?;
         Ok(hex::encode(Sha256::digest(der)))
@@ -102,8 +118,11 @@ pub fn key_digest(csr: &str) -> Result<String> {
 }
 
 fn read(csr: &str) -> Result<CertificateSigningRequestParams> {
-    CertificateSigningRequestParams::from_pem(csr)
-        .map_err(|e| Error::invalid("the certificate request cannot be read").code("bad_csr").because(e))
+    CertificateSigningRequestParams::from_pem(csr).map_err(|e| {
+        Error::invalid("the certificate request cannot be read")
+            .code("bad_csr")
+            .because(e)
+    })
 }
 
 fn crypto(error: rcgen::Error) -> Error {

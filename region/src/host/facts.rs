@@ -3,11 +3,17 @@
 use std::time::Duration;
 
 use contract::{Call, Cloud, HostFacts, host::StorageFacts};
-use store::{Store, Tx, sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr}};
+use store::{
+    Store, Tx,
+    sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr},
+};
 use task::{Next, ReconcileCx, Reconciler};
 use types::{HostId, Json, Result, StorageId, Timestamp, states};
 
-use super::{Column, Entity, INVENTORY, Model, intent::{Intent, follow}};
+use super::{
+    Column, Entity, INVENTORY, Model,
+    intent::{Intent, follow},
+};
 use crate::{State, account, storage, swap::set};
 
 /// Promised vCPUs per physical one, in thousandths.
@@ -29,10 +35,18 @@ impl Reconciler for Facts {
     async fn reconcile(&self, cx: &ReconcileCx) -> Result<Next> {
         let state = cx.get::<State>();
         let live = [states::Account::Connected, states::Account::Syncing];
-        for account in cx.store().all(account::Entity::find().filter(account::Column::State.is_in(live))).await? {
+        for account in cx
+            .store()
+            .all(account::Entity::find().filter(account::Column::State.is_in(live)))
+            .await?
+        {
             // One account that does not answer stops no other.
             if let Err(error) = observe(state, cx.cx(), &account).await {
-                tracing::warn!(account = account.name, "its hosts cannot be observed: {}", error.chain());
+                tracing::warn!(
+                    account = account.name,
+                    "its hosts cannot be observed: {}",
+                    error.chain()
+                );
                 silent(cx.store(), cx.cx(), &account, &[]).await?;
             }
         }
@@ -45,7 +59,11 @@ pub async fn observe(state: &State, cx: &auth::Cx, account: &account::Model) -> 
     let call = Call::new(cx.request_id(), Duration::from_secs(8));
     let cloud = state.clouds.connect(&call, account).await?;
     let facts = all(&call, cloud.as_ref()).await?;
-    let seen: Vec<_> = facts.iter().filter(|fact| fact.reachable).map(|fact| fact.id.clone()).collect();
+    let seen: Vec<_> = facts
+        .iter()
+        .filter(|fact| fact.reachable)
+        .map(|fact| fact.id.clone())
+        .collect();
     for fact in &facts {
         if fact.reachable {
             store_facts(&state.store, cx, account, fact).await?;
@@ -55,7 +73,9 @@ pub async fn observe(state: &State, cx: &auth::Cx, account: &account::Model) -> 
 }
 
 async fn all(call: &Call, cloud: &dyn Cloud) -> Result<Vec<HostFacts>> {
-    let Some(hosts) = cloud.hosts() else { return Ok(Vec::new()) };
+    let Some(hosts) = cloud.hosts() else {
+        return Ok(Vec::new());
+    };
     let (mut facts, mut from) = (Vec::new(), None);
     loop {
         let page = hosts.list(call, from).await?;
@@ -71,10 +91,16 @@ async fn all(call: &Call, cloud: &dyn Cloud) -> Result<Vec<HostFacts>> {
 }
 
 async fn store_facts(store: &Store, cx: &auth::Cx, account: &account::Model, fact: &HostFacts) -> Result<()> {
-    let found = Entity::find().filter(Column::AccountId.eq(account.id)).filter(Column::ExternalId.eq(fact.id.clone()));
+    let found = Entity::find()
+        .filter(Column::AccountId.eq(account.id))
+        .filter(Column::ExternalId.eq(fact.id.clone()));
     let row = store.one(found).await?;
     let storages = match &row {
-        Some(row) => store.all(storage::Entity::find().filter(storage::Column::HostId.eq(row.id))).await?,
+        Some(row) => {
+            store
+                .all(storage::Entity::find().filter(storage::Column::HostId.eq(row.id)))
+                .await?
+        }
         None => vec![],
     };
     if let Some(row) = &row
@@ -103,7 +129,12 @@ async fn seen(store: &Store, row: &Model) -> Result<()> {
         return Ok(());
     }
     let tx = store.begin().await?;
-    tx.update(Entity::update_many().col_expr(Column::SeenAt, Expr::value(now)).filter(Column::Id.eq(row.id))).await?;
+    tx.update(
+        Entity::update_many()
+            .col_expr(Column::SeenAt, Expr::value(now))
+            .filter(Column::Id.eq(row.id)),
+    )
+    .await?;
     tx.commit().await
 }
 
@@ -151,7 +182,11 @@ async fn change(tx: &Tx, row: Model, fact: &HostFacts) -> Result<Model> {
 
 fn new_row(account: &account::Model, fact: &HostFacts) -> super::ActiveModel {
     let now = Timestamp::now();
-    let state = if fact.faults.is_empty() { states::Host::Ready } else { states::Host::Degraded };
+    let state = if fact.faults.is_empty() {
+        states::Host::Ready
+    } else {
+        states::Host::Degraded
+    };
     super::ActiveModel {
         id: Set(HostId::new()),
         name: Set(fact.name.clone()),
@@ -211,17 +246,22 @@ async fn store_pool(tx: &Tx, host: &Model, known: &[storage::Model], fact: &Stor
 /// Hosts that nobody saw just now, and for longer than [`SILENCE`], are lost.
 async fn silent(store: &Store, cx: &auth::Cx, account: &account::Model, seen: &[types::ExternalRef]) -> Result<()> {
     let now = Timestamp::now();
-    for row in store.all(Entity::find().filter(Column::AccountId.eq(account.id))).await? {
+    for row in store
+        .all(Entity::find().filter(Column::AccountId.eq(account.id)))
+        .await?
+    {
         let quiet = now.since(row.seen_at.unwrap_or(row.created_at)) > SILENCE;
         if seen.contains(&row.external_id) || !quiet || !row.state.may_become(states::Host::Lost) {
             continue;
         }
         let mut tx = store.begin().await?;
-        let row = set::<Entity>(&tx, row.id, |update| update.col_expr(Column::State, Expr::value(states::Host::Lost))).await?;
+        let row = set::<Entity>(&tx, row.id, |update| {
+            update.col_expr(Column::State, Expr::value(states::Host::Lost))
+        })
+        .await?;
         web::noun::announce::<Entity>(cx, &mut tx, &row, "lost").await?;
         tx.wake(INVENTORY);
         tx.commit().await?;
     }
     Ok(())
 }
-

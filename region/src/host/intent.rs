@@ -3,7 +3,10 @@
 use std::{fmt, str::FromStr};
 
 use auth::Cx;
-use store::{Found, Tx, sea_orm::{self, sea_query::Expr}};
+use store::{
+    Found, Tx,
+    sea_orm::{self, sea_query::Expr},
+};
 use types::{Error, Result, states};
 use web::{Made, docs::Nothing};
 
@@ -56,7 +59,9 @@ async fn want(state: State, found: Found<Entity>, intent: Intent) -> Result<(Tx,
     let next = follow(row.state, intent, row.faults.is_empty());
     let mut tx = state.store.begin().await?;
     let row: Model = swap::<Entity>(&tx, row.id, row.version, |update| {
-        update.col_expr(Column::Intent, Expr::value(intent)).col_expr(Column::State, Expr::value(next))
+        update
+            .col_expr(Column::Intent, Expr::value(intent))
+            .col_expr(Column::State, Expr::value(next))
     })
     .await?;
     tx.wake(INVENTORY);
@@ -75,5 +80,9 @@ pub fn follow(now: states::Host, intent: Intent, whole: bool) -> states::Host {
         (Intent::Draining, _) => &[Draining],
         (Intent::Disabled, _) => &[Maintenance, Draining],
     };
-    wanted.iter().copied().find(|next| *next == now || now.may_become(*next)).unwrap_or(now)
+    wanted
+        .iter()
+        .copied()
+        .find(|next| *next == now || now.may_become(*next))
+        .unwrap_or(now)
 }

@@ -3,8 +3,14 @@
 use auth::Cx;
 use axum::{Json, Router, extract::State as Get, http::StatusCode, routing::post};
 use sha2::{Digest, Sha256};
-use store::{Row, Scoped, Tx, sea_orm::{self, ActiveValue::Set, QueryFilter, QueryOrder, entity::prelude::*, sea_query::Expr}};
-use types::{Error, ExternalRef, HostId, JoinTokenId, Json as JsonColumn, Kind, Result, Size, Timestamp, ZoneId, api::host as api, states};
+use store::{
+    Row, Scoped, Tx,
+    sea_orm::{self, ActiveValue::Set, QueryFilter, QueryOrder, entity::prelude::*, sea_query::Expr},
+};
+use types::{
+    Error, ExternalRef, HostId, JoinTokenId, Json as JsonColumn, Kind, Result, Size, Timestamp, ZoneId,
+    api::host as api, states,
+};
 use web::{Caller, Input, Problem, docs::Operation};
 
 use super::{INVENTORY, authority, intent::Intent};
@@ -35,15 +41,29 @@ impl Row for Entity {
 
 pub fn routes() -> Routes {
     use utoipa::openapi::HttpMethod::Post;
-    let router = Router::new().route("/join-tokens", post(create)).route("/hosts/join", post(join));
+    let router = Router::new()
+        .route("/join-tokens", post(create))
+        .route("/hosts/join", post(join));
     let operations = vec![
-        Operation::new(Post, "/join-tokens", "join_token_create", "host", "Makes a token that one host may join with, once.")
-            .takes::<api::NewJoinToken>()
-            .answers::<api::JoinToken>("201", "shown once"),
-        Operation::new(Post, "/hosts/join", "host_join", "host", "What an agent sends once; the join token is the credential.")
-            .open()
-            .takes::<api::Join>()
-            .answers::<api::Joined>("200", "the host's certificate"),
+        Operation::new(
+            Post,
+            "/join-tokens",
+            "join_token_create",
+            "host",
+            "Makes a token that one host may join with, once.",
+        )
+        .takes::<api::NewJoinToken>()
+        .answers::<api::JoinToken>("201", "shown once"),
+        Operation::new(
+            Post,
+            "/hosts/join",
+            "host_join",
+            "host",
+            "What an agent sends once; the join token is the credential.",
+        )
+        .open()
+        .takes::<api::Join>()
+        .answers::<api::Joined>("200", "the host's certificate"),
     ];
     (router, operations)
 }
@@ -98,7 +118,11 @@ async fn join(Get(state): Get<State>, Input(input): Input<api::Join>) -> Result<
     if let Some(host) = token.used_by {
         // The answer to this very agent was lost on its way.
         let certificate = authority.issue_agent(&input.csr, host)?;
-        return Ok(Json(api::Joined { host, certificate, authority: authority.certificate }));
+        return Ok(Json(api::Joined {
+            host,
+            certificate,
+            authority: authority.certificate,
+        }));
     }
     let account = private_account(&mut tx, &token).await?;
     let id = HostId::new();
@@ -113,7 +137,11 @@ async fn join(Get(state): Get<State>, Input(input): Input<api::Join>) -> Result<
     web::noun::announce::<host::Entity>(&cx, &mut tx, &row, "joined").await?;
     tx.wake(INVENTORY);
     tx.commit().await?;
-    Ok(Json(api::Joined { host: id, certificate, authority: authority.certificate }))
+    Ok(Json(api::Joined {
+        host: id,
+        certificate,
+        authority: authority.certificate,
+    }))
 }
 
 fn check(input: &api::Join) -> Result<()> {
@@ -122,16 +150,28 @@ fn check(input: &api::Join) -> Result<()> {
         return Err(Error::invalid(format!("`{name}` is not a host name")));
     }
     if !input.url.starts_with("https://") || input.url.len() > 300 {
-        return Err(Error::invalid(format!("`{}` is not an https:// address of an agent", input.url)));
+        return Err(Error::invalid(format!(
+            "`{}` is not an https:// address of an agent",
+            input.url
+        )));
     }
     Ok(())
 }
 
 /// The token's row, if it may still be used, or was used by the holder of this key. All refusals look the same.
 async fn spend(tx: &Tx, token: &str, key: &str) -> Result<Model> {
-    let refused = || Error::new(Kind::Unauthenticated, "this join token is unknown, used or expired: ask for a new one").code("bad_join_token");
+    let refused = || {
+        Error::new(
+            Kind::Unauthenticated,
+            "this join token is unknown, used or expired: ask for a new one",
+        )
+        .code("bad_join_token")
+    };
     let secret = token.split('.').next().unwrap_or_default();
-    let row = tx.lock(Entity::find().filter(Column::Digest.eq(digest(secret)))).await?.ok_or_else(refused)?;
+    let row = tx
+        .lock(Entity::find().filter(Column::Digest.eq(digest(secret))))
+        .await?
+        .ok_or_else(refused)?;
     let spent = row.used_by.is_some() && row.used_key.as_deref() != Some(key);
     if spent || row.expires_at < Timestamp::now() {
         return Err(refused());
@@ -148,7 +188,14 @@ async fn private_account(tx: &mut Tx, token: &Model) -> Result<account::Model> {
     if let Some(account) = tx.one(kvm).await? {
         return Ok(account);
     }
-    tx.insert(account::new_row("private", "kvm", serde_json::json!({}), token.zone_id, states::Account::Connected)).await
+    tx.insert(account::new_row(
+        "private",
+        "kvm",
+        serde_json::json!({}),
+        token.zone_id,
+        states::Account::Connected,
+    ))
+    .await
 }
 
 fn new_host(id: HostId, account: &account::Model, input: &api::Join) -> host::ActiveModel {
@@ -180,4 +227,3 @@ fn new_host(id: HostId, account: &account::Model, input: &api::Join) -> host::Ac
         version: Set(1),
     }
 }
-

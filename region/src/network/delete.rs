@@ -2,13 +2,20 @@
 
 use auth::Cx;
 use serde::{Deserialize, Serialize};
-use store::{Tx, sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr}};
+use store::{
+    Tx,
+    sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr},
+};
 use task::{Outcome, Step, StepCx, StepKind, TaskCx, Workflow};
-use types::{Error, ExternalRef, AccountId, NetworkId, Result, states};
+use types::{AccountId, Error, ExternalRef, NetworkId, Result, states};
 use web::Made;
 
 use super::{Column, Entity, Model, ensure, target};
-use crate::{address, clouds::{StepClouds, family, place, settled}, swap::{set, swap}};
+use crate::{
+    address,
+    clouds::{StepClouds, family, place, settled},
+    swap::{set, swap},
+};
 
 pub async fn begin(cx: &Cx, tx: &mut Tx, row: Model) -> Result<Made<Entity>> {
     let used = address::Entity::find()
@@ -16,12 +23,18 @@ pub async fn begin(cx: &Cx, tx: &mut Tx, row: Model) -> Result<Made<Entity>> {
         .filter(address::Column::ServerId.is_not_null());
     tx.lock(Entity::find_by_id(row.id)).await?;
     if tx.one(used).await?.is_some() {
-        let message = format!("network `{}` is used by {} server addresses: delete those servers first", row.name, row.used);
+        let message = format!(
+            "network `{}` is used by {} server addresses: delete those servers first",
+            row.name, row.used
+        );
         return Err(Error::conflict(message).code("in_use").on("network", row.id));
     }
     let task = task::start(cx, tx, &DeleteNetwork { network: row.id }, target(&row)).await?;
     let next = row.state.to(states::Network::Deleting)?;
-    let row = swap::<Entity>(tx, row.id, row.version, |u| u.col_expr(Column::State, Expr::value(next))).await?;
+    let row = swap::<Entity>(tx, row.id, row.version, |u| {
+        u.col_expr(Column::State, Expr::value(next))
+    })
+    .await?;
     Ok(Made::by(task, row))
 }
 
@@ -36,7 +49,12 @@ impl Workflow for DeleteNetwork {
     async fn run(&self, cx: &TaskCx) -> Result<()> {
         let places = cx.step(ListPlaces { network: self.network }).await?;
         for (account, host) in places {
-            cx.step(RemoveNetwork { network: self.network, account, host }).await?;
+            cx.step(RemoveNetwork {
+                network: self.network,
+                account,
+                host,
+            })
+            .await?;
         }
         Ok(())
     }
@@ -47,11 +65,13 @@ impl Workflow for DeleteNetwork {
             None => (states::Network::Deleted, None),
         };
         let row = set::<Entity>(tx, self.network, |u| {
-            u.col_expr(Column::State, Expr::value(next)).col_expr(Column::Fault, Expr::value(fault))
+            u.col_expr(Column::State, Expr::value(next))
+                .col_expr(Column::Fault, Expr::value(fault))
         })
         .await?;
         if next == states::Network::Deleted {
-            tx.delete(address::Entity::delete_many().filter(address::Column::NetworkId.eq(self.network))).await?;
+            tx.delete(address::Entity::delete_many().filter(address::Column::NetworkId.eq(self.network)))
+                .await?;
             tx.refund(&row.project_id, &[("networks", 1)]).await?;
         }
         web::noun::announce::<Entity>(cx, tx, &row, next.as_str()).await
@@ -75,7 +95,10 @@ impl Step for ListPlaces {
     async fn run(&self, cx: &StepCx) -> Result<Self::Output> {
         let rows = ensure::Entity::find().filter(ensure::Column::NetworkId.eq(self.network));
         let rows = cx.store().all(rows).await?;
-        Ok(rows.into_iter().map(|row| (row.account_id, ExternalRef::new(row.host_id))).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| (row.account_id, ExternalRef::new(row.host_id)))
+            .collect())
     }
 
     /// Looking changes nothing.
@@ -97,24 +120,35 @@ impl Step for RemoveNetwork {
     const NAME: &'static str = "remove-network";
 
     async fn run(&self, cx: &StepCx) -> Result<()> {
-        let place_row = || {
-            ensure::Entity::find_by_id((self.network, self.account, self.host.to_string()))
-        };
+        let place_row = || ensure::Entity::find_by_id((self.network, self.account, self.host.to_string()));
         if let Some(row) = cx.store().one(place_row()).await? {
             let cloud = cx.cloud(self.account).await?;
             let networks = family(cloud.networks(), "networks")?;
             // Without a reference the effect may or may not have happened: creating again with the token finds it.
-            let external = match row.external_id {
-                Some(external) => external,
-                None => {
-                    let network = cx.store().one(Entity::find_by_id(self.network)).await?;
-                    let network = network.ok_or_else(|| Error::not_found("network", self.network))?;
-                    let mode = network.bridge.map_or(contract::network::Mode::Nat, |bridge| contract::network::Mode::Bridge { bridge });
-                    let spec = contract::NetworkSpec { name: network.name, cidr: network.cidr, gateway: network.gateway, mode };
-                    let token = ensure::token(self.network);
-                    settled(cx, networks.create(&cx.call(), &spec, &place(&self.host, None), &token).await?)?
-                }
-            };
+            let external =
+                match row.external_id {
+                    Some(external) => external,
+                    None => {
+                        let network = cx.store().one(Entity::find_by_id(self.network)).await?;
+                        let network = network.ok_or_else(|| Error::not_found("network", self.network))?;
+                        let mode = network.bridge.map_or(contract::network::Mode::Nat, |bridge| {
+                            contract::network::Mode::Bridge { bridge }
+                        });
+                        let spec = contract::NetworkSpec {
+                            name: network.name,
+                            cidr: network.cidr,
+                            gateway: network.gateway,
+                            mode,
+                        };
+                        let token = ensure::token(self.network);
+                        settled(
+                            cx,
+                            networks
+                                .create(&cx.call(), &spec, &place(&self.host, None), &token)
+                                .await?,
+                        )?
+                    }
+                };
             settled(cx, networks.delete(&cx.call(), &external).await?)?;
         }
         let tx = cx.tx().await?;

@@ -2,11 +2,23 @@
 
 use contract::network::{Mode, NetworkSpec};
 use serde::{Deserialize, Serialize};
-use store::{Tx, sea_orm::{self, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, entity::prelude::*, sea_query::{Expr, OnConflict}}};
+use store::{
+    Tx,
+    sea_orm::{
+        self,
+        ActiveValue::Set,
+        ColumnTrait, EntityTrait, QueryFilter,
+        entity::prelude::*,
+        sea_query::{Expr, OnConflict},
+    },
+};
 use task::{Step, StepCx};
 use types::{AccountId, ExternalRef, NetworkId, Result, Timestamp};
 
-use crate::{clouds::{StepClouds, family, place, settled}, network};
+use crate::{
+    clouds::{StepClouds, family, place, settled},
+    network,
+};
 
 /// A network at one host.
 #[sea_orm::model]
@@ -49,8 +61,15 @@ impl Step for EnsureNetwork {
             Some(bridge) => Mode::Bridge { bridge },
             None => Mode::Nat,
         };
-        let spec = NetworkSpec { name: row.name, cidr: row.cidr, gateway: row.gateway, mode };
-        let made = networks.create(&cx.call(), &spec, &place(&self.host, None), &token(self.network)).await?;
+        let spec = NetworkSpec {
+            name: row.name,
+            cidr: row.cidr,
+            gateway: row.gateway,
+            mode,
+        };
+        let made = networks
+            .create(&cx.call(), &spec, &place(&self.host, None), &token(self.network))
+            .await?;
         let external = settled(cx, made)?;
         let tx = cx.tx().await?;
         let known = Entity::update_many().col_expr(Column::ExternalId, Expr::value(external.clone()));
@@ -81,7 +100,9 @@ impl EnsureNetwork {
         };
         let keys = [Column::NetworkId, Column::AccountId, Column::HostId];
         let mut insert = Entity::insert(row);
-        let insert = sea_orm::QueryTrait::query(&mut insert).on_conflict(OnConflict::columns(keys).do_nothing().to_owned()).to_owned();
+        let insert = sea_orm::QueryTrait::query(&mut insert)
+            .on_conflict(OnConflict::columns(keys).do_nothing().to_owned())
+            .to_owned();
         tx.execute(&insert).await.map(drop)
     }
 

@@ -16,23 +16,32 @@ impl Range {
     /// Errors name what is wrong with the range or the gateway.
     pub fn parse(cidr: &str, gateway: Option<&str>) -> Result<Self> {
         let wrong = |why: &str| Error::invalid(format!("`{cidr}` cannot be a network: {why}")).code("bad_cidr");
-        let net: Ipv4Net = cidr.parse().map_err(|_| wrong("write an IPv4 range such as 10.0.0.0/24"))?;
+        let net: Ipv4Net = cidr
+            .parse()
+            .map_err(|_| wrong("write an IPv4 range such as 10.0.0.0/24"))?;
         if !(8..=29).contains(&net.prefix_len()) {
             return Err(wrong("its prefix must be from /8 to /29"));
         }
         if net.network() != net.addr() {
             return Err(wrong(&format!("the range that contains it is {}", net.trunc())));
         }
-        let reserved = net.addr().is_loopback() || net.addr().is_multicast() || net.addr().is_link_local() || net.addr().octets()[0] == 0;
+        let reserved = net.addr().is_loopback()
+            || net.addr().is_multicast()
+            || net.addr().is_link_local()
+            || net.addr().octets()[0] == 0;
         if reserved {
             return Err(wrong("it is reserved for other uses"));
         }
         let gateway = match gateway {
             None => Ipv4Addr::from(u32::from(net.network()) + 1),
-            Some(text) => text.parse().map_err(|_| Error::invalid(format!("`{text}` is not an IPv4 address")))?,
+            Some(text) => text
+                .parse()
+                .map_err(|_| Error::invalid(format!("`{text}` is not an IPv4 address")))?,
         };
         if !net.contains(&gateway) || gateway == net.network() || gateway == net.broadcast() {
-            return Err(Error::invalid(format!("the gateway {gateway} is not an address that {net} can have")));
+            return Err(Error::invalid(format!(
+                "the gateway {gateway} is not an address that {net} can have"
+            )));
         }
         Ok(Self { net, gateway })
     }
@@ -86,7 +95,11 @@ mod tests {
             ("10.0.0.0/30", None, "its prefix must be from /8 to /29"),
             ("127.0.0.0/8", None, "it is reserved"),
             ("banana", None, "write an IPv4 range"),
-            ("10.0.0.0/24", Some("10.0.1.1"), "is not an address that 10.0.0.0/24 can have"),
+            (
+                "10.0.0.0/24",
+                Some("10.0.1.1"),
+                "is not an address that 10.0.0.0/24 can have",
+            ),
         ] {
             let error = Range::parse(cidr, gateway).unwrap_err();
             assert!(error.message.contains(why), "{}", error.message);

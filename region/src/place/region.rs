@@ -1,7 +1,10 @@
 //! The region this installation is: one row, made at first start.
 
 use auth::Cx;
-use store::{Row, Scoped, sea_orm::{self, entity::prelude::*}};
+use store::{
+    Row, Scoped,
+    sea_orm::{self, entity::prelude::*},
+};
 use types::{RegionId, Result, Timestamp, api::place as api};
 
 use crate::State;
@@ -29,6 +32,13 @@ impl web::Resource<State> for Entity {
     type View = api::Region;
 
     async fn views(_: &State, _: &Cx, rows: Vec<Model>) -> Result<Vec<api::Region>> {
-        Ok(rows.into_iter().map(|row| api::Region { id: row.id, name: row.name, created_at: row.created_at }).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| api::Region {
+                id: row.id,
+                name: row.name,
+                created_at: row.created_at,
+            })
+            .collect())
     }
 }

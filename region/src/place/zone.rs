@@ -1,8 +1,14 @@
 //! Zones: parts of a region that fail apart from each other.
 
 use auth::Cx;
-use store::{Found, Row, Scoped, Store, Tx, sea_orm::{self, ActiveValue::Set, QueryFilter, QueryOrder, entity::prelude::*}};
-use types::{Error, RegionId, Result, Timestamp, ZoneId, api::{check_name, place as api}};
+use store::{
+    Found, Row, Scoped, Store, Tx,
+    sea_orm::{self, ActiveValue::Set, QueryFilter, QueryOrder, entity::prelude::*},
+};
+use types::{
+    Error, RegionId, Result, Timestamp, ZoneId,
+    api::{check_name, place as api},
+};
 use web::Made;
 
 use super::region;
@@ -40,7 +46,12 @@ impl web::Resource<State> for Entity {
 
     async fn views(state: &State, _: &Cx, rows: Vec<Model>) -> Result<Vec<api::Zone>> {
         let regions = state.store.all(region::Entity::find()).await?;
-        let name = |id| regions.iter().find(|region| region.id == id).map(|region| region.name.clone());
+        let name = |id| {
+            regions
+                .iter()
+                .find(|region| region.id == id)
+                .map(|region| region.name.clone())
+        };
         Ok(rows
             .into_iter()
             .map(|row| api::Zone {
@@ -59,7 +70,10 @@ impl web::Create<State> for Entity {
 
     async fn ready(state: &State, _: &Cx, input: api::CreateZone) -> Result<Self::Ready> {
         check_name("zone", &input.name)?;
-        let region = state.store.one(region::Entity::find().order_by_asc(region::Column::CreatedAt)).await?;
+        let region = state
+            .store
+            .one(region::Entity::find().order_by_asc(region::Column::CreatedAt))
+            .await?;
         let region = region.ok_or_else(|| Error::broken("there is no region: it was never set up"))?;
         Ok((input, region.id))
     }
@@ -72,15 +86,21 @@ impl web::Create<State> for Entity {
             created_at: Set(Timestamp::now()),
             version: Set(1),
         };
-        Ok(Made::now(tx.insert(row).await.map_err(|e| taken(e, "zone", &input.name))?))
+        Ok(Made::now(
+            tx.insert(row).await.map_err(|e| taken(e, "zone", &input.name))?,
+        ))
     }
 }
 
 impl web::Delete<State> for Entity {
     async fn delete(_: &State, _: &Cx, tx: &mut Tx, found: Found<Self>) -> Result<Made<Self>> {
         let row = found.into_inner();
-        let host = tx.one(host::Entity::find().filter(host::Column::ZoneId.eq(row.id))).await?;
-        let account = tx.one(account::Entity::find().filter(account::Column::ZoneId.eq(row.id))).await?;
+        let host = tx
+            .one(host::Entity::find().filter(host::Column::ZoneId.eq(row.id)))
+            .await?;
+        let account = tx
+            .one(account::Entity::find().filter(account::Column::ZoneId.eq(row.id)))
+            .await?;
         if host.is_some() || account.is_some() {
             let message = format!("zone `{}` still has hosts or cloud accounts in it", row.name);
             return Err(Error::conflict(message).code("in_use").on("zone", row.id));

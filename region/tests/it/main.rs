@@ -6,3 +6,7 @@ mod site;
 mod world;
 
 mod exhaust;
+mod leaks;
+mod observe;
+mod refuse;
+mod routes;

@@ -82,6 +82,7 @@ pub struct Site {
     pub state: region::State,
     app: Router,
     glance: Router,
+    scheduler: Router,
     /// The image contents, the cloud's journal and, for SQLite, the database.
     dir: Arc<tempfile::TempDir>,
     images: PathBuf,
@@ -166,7 +167,8 @@ impl Site {
         let (to_glance, glance) = Peer::local("glance");
         let images_state = glance::State::open(store.clone(), &images, None).unwrap();
         let glance_app = gated(glance::app(images_state));
-        scheduler.fill(as_us(gated(scheduler::app(scheduler::State::new(store.clone())))));
+        let scheduler_app = gated(scheduler::app(scheduler::State::new(store.clone())));
+        scheduler.fill(as_us(scheduler_app.clone()));
         glance.fill(as_us(glance_app.clone()));
         let state = region::State::new(store.clone(), drivers::registry(), to_scheduler, to_glance);
         let app = gated(region::app(state.clone()));
@@ -175,6 +177,7 @@ impl Site {
             state,
             app,
             glance: glance_app,
+            scheduler: scheduler_app,
             dir,
             images,
             _database: None,
@@ -260,6 +263,13 @@ impl Site {
             Body::from(body.to_string())
         };
         send(&self.app, who, method, path, headers, body).await
+    }
+
+    /// Asks the scheduler, past the region.
+    pub async fn place(&self, call: Call) {
+        let body = if call.body.is_null() { Body::empty() } else { call.body.to_string().into() };
+        let reply = send(&self.scheduler, SERVICE, call.method, &call.path, &[], body).await;
+        assert!(reply.status.is_success(), "{:#}", reply.body);
     }
 
     pub async fn get(&self, who: &str, path: &str) -> Value {

@@ -64,6 +64,12 @@ impl Step for ClaimHost {
                 .col_expr(server::Column::AccountId, Expr::value(None::<String>))
         })
         .await?;
+        set::<disk::Entity>(&tx, self.disk, |u| {
+            u.col_expr(disk::Column::HostId, Expr::value(None::<String>))
+                .col_expr(disk::Column::AccountId, Expr::value(None::<String>))
+                .col_expr(disk::Column::StorageId, Expr::value(None::<String>))
+        })
+        .await?;
         cx.commit(tx, &()).await
     }
 }
