@@ -1,6 +1,6 @@
 //! A real guest in qemu, all the way from climc: it boots, gets its address, is watched, and survives our agent's death.
 
-use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
+use std::{fs, path::PathBuf, process::Command};
 
 use crate::kit::{Libvirt, Process, Site, guest_image, program, wait, wait_until};
 
@@ -113,13 +113,18 @@ fn survives_the_agent(site: &Site, libvirt: &Libvirt, agent: Process) -> Process
     agent
 }
 
+/// A domain's name begins with its server's id.
 fn the_table_and_virsh_agree(site: &Site, libvirt: &Libvirt, count: usize) {
-    let defined: BTreeSet<_> = libvirt.virsh("list --all --title").into_iter().collect();
+    let defined = libvirt.virsh("list --all");
     assert_eq!(defined.len(), count, "{defined:?}");
-    for server in site.ok("server list -o name").lines() {
-        let known = defined
-            .iter()
-            .any(|line| line.contains(server) && line.contains("running"));
+    for server in site.list("server list") {
+        let id = server["id"].as_str().unwrap();
+        let power = if server["power_state"] == "on" {
+            "running"
+        } else {
+            "shut off"
+        };
+        let known = defined.iter().any(|line| line.contains(id) && line.ends_with(power));
         assert!(known, "{server} is not among {defined:?}");
     }
 }

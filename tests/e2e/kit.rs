@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 pub use peers::{Libvirt, guest_image, openstack, postgres};
 pub use process::{Process, program};
 pub use sim::Lab;
-pub use site::{Answer, Site};
+pub use site::Site;
 
 /// How often a level is looked at. Nothing waits for a time to pass, only for something to be so.
 const LOOK: Duration = Duration::from_millis(50);
