@@ -27,6 +27,7 @@ use web::{Caller, Problem, docs::Operation};
 use crate::{
     Routes, State,
     network::{self, range::Range},
+    plain::Plain,
     server,
 };
 
@@ -174,6 +175,7 @@ pub fn routes() -> Routes {
 async fn list(
     Get(state): Get<State>,
     Caller(cx): Caller,
+    _: Plain,
     Path(key): Path<String>,
 ) -> Result<Json<Items<api::Address>>, Problem> {
     let network = state.store.find::<network::Entity>(&cx, "get", &key).await?;

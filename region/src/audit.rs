@@ -9,7 +9,7 @@ use serde::Serialize;
 use types::{Error, Result, api::Items};
 use web::{Caller, Problem, docs::Operation};
 
-use crate::{Routes, State};
+use crate::{Routes, State, plain::Plain};
 
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -43,7 +43,7 @@ pub fn routes() -> Routes {
     (Router::new().route("/leaks", get(list)), vec![operation])
 }
 
-async fn list(Get(state): Get<State>, Caller(cx): Caller) -> Result<Json<Items<Leak>>, Problem> {
+async fn list(Get(state): Get<State>, Caller(cx): Caller, _: Plain) -> Result<Json<Items<Leak>>, Problem> {
     if cx.reach("host", "list") != auth::Reach::Everything {
         return Err(Error::denied("only an administrator compares the tables with the clouds").into());
     }

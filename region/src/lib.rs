@@ -18,6 +18,7 @@ pub mod swap;
 
 pub mod audit;
 pub mod images;
+pub mod plain;
 pub mod setup;
 pub mod tasks;
 

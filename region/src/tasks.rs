@@ -24,7 +24,7 @@ use web::{
     query::{Listing, Wishes},
 };
 
-use crate::{Routes, State};
+use crate::{Routes, State, plain::Plain};
 
 /// The tasks that hold these objects now, by object id.
 pub async fn holders<T: ToString>(store: &Store, noun: &str, ids: &[T]) -> Result<HashMap<String, TaskId>> {
@@ -133,6 +133,7 @@ async fn whole(state: &State, cx: &Cx, id: &str) -> Result<Json<api::View>, Prob
 async fn cancel(
     Get(state): Get<State>,
     Caller(cx): Caller,
+    _: Plain,
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<api::View>), Problem> {
     let found = state.store.find::<rows::Entity>(&cx, "cancel", &id).await?;
@@ -143,11 +144,12 @@ async fn cancel(
 async fn retry(
     Get(state): Get<State>,
     Caller(cx): Caller,
+    _: Plain,
     Path(id): Path<String>,
     Input(input): Input<Reason>,
 ) -> Result<Json<api::View>, Problem> {
-    operator(&cx)?;
     let found = state.store.find::<rows::Entity>(&cx, "retry", &id).await?;
+    operator(&cx)?;
     task::retry(&cx, &state.store, found.id, &input.reason).await?;
     whole(&state, &cx, &id).await
 }
@@ -155,11 +157,12 @@ async fn retry(
 async fn abandon(
     Get(state): Get<State>,
     Caller(cx): Caller,
+    _: Plain,
     Path(id): Path<String>,
     Input(input): Input<Reason>,
 ) -> Result<Json<api::View>, Problem> {
+    let found = state.store.find::<rows::Entity>(&cx, "retry", &id).await?;
     operator(&cx)?;
-    let found = state.store.find::<rows::Entity>(&cx, "abandon", &id).await?;
     task::abandon(&cx, &state.store, found.id, &input.reason).await?;
     whole(&state, &cx, &id).await
 }

@@ -4,7 +4,7 @@ use axum::{Json, Router, extract::State as Get, routing::get};
 use types::api::{Items, account::Driver};
 use web::{Caller, Problem, docs::Operation};
 
-use crate::{Routes, State};
+use crate::{Routes, State, plain::Plain};
 
 pub fn routes() -> Routes {
     use utoipa::openapi::HttpMethod;
@@ -14,7 +14,7 @@ pub fn routes() -> Routes {
     (Router::new().route("/drivers", get(list)), vec![operation])
 }
 
-async fn list(Get(state): Get<State>, Caller(cx): Caller) -> Result<Json<Items<Driver>>, Problem> {
+async fn list(Get(state): Get<State>, Caller(cx): Caller, _: Plain) -> Result<Json<Items<Driver>>, Problem> {
     web::noun::allowed::<crate::account::Entity>(&cx, "list")?;
     let items = state
         .clouds

@@ -14,7 +14,7 @@ use types::{
 use web::{Caller, Input, Problem, docs::Operation};
 
 use super::{INVENTORY, authority, intent::Intent};
-use crate::{Routes, State, account, host, place::zone};
+use crate::{Routes, State, account, host, place::zone, plain::Plain};
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -71,6 +71,7 @@ pub fn routes() -> Routes {
 async fn create(
     Get(state): Get<State>,
     Caller(cx): Caller,
+    _: Plain,
     Input(input): Input<api::NewJoinToken>,
 ) -> Result<(StatusCode, Json<api::JoinToken>), Problem> {
     web::noun::allowed::<Entity>(&cx, "create")?;

@@ -88,21 +88,19 @@ async fn create(
     for name in &ready.names {
         made.push(insert(&cx, &mut tx, &ready, name).await?);
     }
-    let (rows, tasks): (Vec<_>, Vec<_>) = made.into_iter().unzip();
-    // What is kept for a repeated request names the same servers and tasks; addresses are not readable yet.
-    key.remember(&tx, StatusCode::ACCEPTED, &answer(&state, rows.clone(), &tasks).await?)
-        .await?;
+    let answer = first_answer(&state, &made).await?;
+    key.remember(&tx, StatusCode::ACCEPTED, &answer).await?;
     tx.commit().await?;
-    let answer = answer(&state, rows.clone(), &tasks).await?;
     let Some(limit) = wishes.wait else {
         return Ok((StatusCode::ACCEPTED, Json(answer)).into_response());
     };
+    let tasks: Vec<_> = made.iter().map(|made| made.task).collect();
     let waits = tasks
         .iter()
         .map(|task| web::accepted::wait(&state.store, Some(*task), Some(limit)));
     futures::future::try_join_all(waits).await?;
     let mut fresh = Vec::new();
-    for row in rows {
+    for Made { row, .. } in made {
         fresh.extend(
             state
                 .store
@@ -111,6 +109,34 @@ async fn create(
         );
     }
     Ok((StatusCode::ACCEPTED, Json(self::answer(&state, fresh, &tasks).await?)).into_response())
+}
+
+/// One server as it was written, and what its view would read from rows that nobody else sees yet.
+struct Made {
+    row: Model,
+    task: TaskId,
+    disk: DiskId,
+    addresses: Vec<api::Address>,
+}
+
+/// The answer before the commit, so that a repeated request is given the same.
+async fn first_answer(state: &State, made: &[Made]) -> Result<Value> {
+    let rows = made.iter().map(|made| made.row.clone()).collect();
+    let views = super::view::views(&state.store, rows).await?;
+    let items = views
+        .into_iter()
+        .zip(made)
+        .map(|(view, made)| Accepted {
+            item: api::View {
+                task: Some(made.task),
+                disks: vec![made.disk],
+                addresses: made.addresses.clone(),
+                ..view
+            },
+            task: Some(made.task),
+        })
+        .collect();
+    web::noun::json(&Items { items, next: None })
 }
 
 async fn answer(state: &State, rows: Vec<Model>, tasks: &[TaskId]) -> Result<Value> {
@@ -156,7 +182,7 @@ async fn plan(state: &State, cx: &Cx, ready: &Ready) -> Result<api::Plan> {
 }
 
 /// One server with everything that must exist together with it.
-async fn insert(cx: &Cx, tx: &mut Tx, ready: &Ready, name: &str) -> Result<(Model, TaskId)> {
+async fn insert(cx: &Cx, tx: &mut Tx, ready: &Ready, name: &str) -> Result<Made> {
     let (project, _) = cx.project()?;
     let root_gib = ready.root.gib_up();
     let memory = i64::try_from(ready.flavor.memory.as_mib()).unwrap_or(i64::MAX);
@@ -176,9 +202,15 @@ async fn insert(cx: &Cx, tx: &mut Tx, ready: &Ready, name: &str) -> Result<(Mode
         .await
         .map_err(|e| taken(e, "server", name))?;
     let root = tx.insert(root_row(&row, ready)).await?;
-    let mut nics = Vec::new();
+    let (mut nics, mut addresses) = (Vec::new(), Vec::new());
     for (slot, network) in ready.networks.iter().enumerate() {
         let address = address::take(tx, network.id, row.id, i64::try_from(slot).unwrap_or(0)).await?;
+        addresses.push(api::Address {
+            network: network.name.clone(),
+            network_id: network.id,
+            address: address.address.clone(),
+            mac: address.mac.clone(),
+        });
         nics.push(Card {
             network: network.id,
             mac: address.mac,
@@ -202,7 +234,13 @@ async fn insert(cx: &Cx, tx: &mut Tx, ready: &Ready, name: &str) -> Result<(Mode
     };
     let task = task::start(cx, tx, &workflow, target(&row)).await?;
     web::noun::announce::<Entity>(cx, tx, &row, "created").await?;
-    Ok((row, task))
+    let disk = root.id;
+    Ok(Made {
+        row,
+        task,
+        disk,
+        addresses,
+    })
 }
 
 fn server_row(cx: &Cx, ready: &Ready, name: &str) -> Result<super::ActiveModel> {
