@@ -4,16 +4,14 @@ use std::{fs, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
 use types::{Error, Result, config::Config};
 
-/// The administrator's password: from the configuration, from an earlier start, or new.
+/// The administrator's password: from an earlier start, from the configuration, or new. The configuration counts only at
+/// the first start: later the user exists, and its password is changed at keystone.
 pub fn password(config: &Config) -> String {
-    config
-        .admin_password
-        .clone()
-        .or_else(|| {
-            fs::read_to_string(config.data_dir.join("admin.env"))
-                .ok()
-                .and_then(|text| value(&text, "OS_PASSWORD"))
-        })
+    let earlier = fs::read_to_string(config.data_dir.join("admin.env"));
+    earlier
+        .ok()
+        .and_then(|text| value(&text, "OS_PASSWORD"))
+        .or_else(|| config.admin_password.clone())
         .unwrap_or_else(secret)
 }
 

@@ -73,8 +73,8 @@ pub struct Agent {
     /// Address and port to answer the controller on; port 0 takes a free one and keeps it.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
     pub listen: std::net::SocketAddr,
-    /// The address the controller reaches this host by, when it differs.
-    #[arg(long, value_name = "ADDR:PORT")]
+    /// The address or name the controller reaches this host by, when it differs; the port is that of --listen.
+    #[arg(long, value_name = "ADDR")]
     pub advertise: Option<String>,
     #[arg(
         long,

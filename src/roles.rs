@@ -44,10 +44,6 @@ impl Roles {
         self.0.contains(&role)
     }
 
-    pub fn is_all(&self) -> bool {
-        ALL.iter().all(|(_, role)| self.has(*role))
-    }
-
     pub fn names(&self) -> String {
         let names: Vec<_> = ALL
             .iter()

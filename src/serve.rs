@@ -33,6 +33,7 @@ pub fn migrations() -> Vec<Migration> {
 
 pub async fn migrate(config: Config) -> Result<ExitCode> {
     settings::log(&config.log, &config.log_format)?;
+    make_data_dir(&config)?;
     let applied = open(&config).await?.migrate(&migrations()).await?;
     match applied.len() {
         0 => println!("the database is up to date"),
@@ -51,13 +52,7 @@ pub async fn open(config: &Config) -> Result<Store> {
 pub async fn run(config: Config) -> Result<ExitCode> {
     settings::log(&config.log, &config.log_format)?;
     let roles = Roles::parse(&config.roles)?;
-    std::fs::create_dir_all(&config.data_dir).map_err(|e| {
-        Error::invalid(format!(
-            "the data directory {} cannot be made",
-            config.data_dir.display()
-        ))
-        .because(e)
-    })?;
+    make_data_dir(&config)?;
     let listener = bind(&config.listen).await?;
     let address = listener
         .local_addr()
@@ -85,6 +80,12 @@ pub async fn run(config: Config) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn make_data_dir(config: &Config) -> Result<()> {
+    let dir = config.data_dir.display();
+    std::fs::create_dir_all(&config.data_dir)
+        .map_err(|e| Error::invalid(format!("the data directory {dir} cannot be made")).because(e))
 }
 
 async fn bind(listen: &str) -> Result<TcpListener> {
@@ -172,11 +173,16 @@ async fn assemble(
     }
     let mut sweeping = None;
     if roles.has(Role::Glance) {
-        let state = glance::State::open(
+        let mut state = glance::State::open(
             store.clone(),
             config.data_dir.join("images"),
             config.image_store.as_deref(),
         )?;
+        state.options.import_allow = config
+            .image_import_allow
+            .iter()
+            .map(|net| network(net))
+            .collect::<Result<_>>()?;
         let app = gated(glance::app(state.clone()), &gate);
         peers.glance.fill(app.clone());
         services.image = Some(app);
@@ -213,6 +219,14 @@ async fn assemble(
         tokio::join!(region, glance);
     };
     Ok((services.mount(config, roles, store)?, work))
+}
+
+fn network(text: &str) -> Result<ipnet::IpNet> {
+    text.parse().map_err(|_| {
+        Error::invalid(format!(
+            "image_import_allow has `{text}`, which is not a network such as 10.0.0.0/8"
+        ))
+    })
 }
 
 /// Removes what aborted uploads left, now and then.
@@ -339,6 +353,7 @@ impl Services {
                 .public_url
                 .as_deref()
                 .is_some_and(|url| url.starts_with("https://")),
+            trust_forwarded: config.trust_forwarded,
             ..apigateway::Options::default()
         };
         Ok(apigateway::app(options))

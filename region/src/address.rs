@@ -117,9 +117,7 @@ pub async fn keep_gateway(tx: &Tx, network: &network::Model, range: &Range) -> R
 }
 
 async fn insert(tx: &Tx, network: NetworkId, number: i64, server: Option<ServerId>, slot: i64) -> Result<Model> {
-    // A locally administered range that qemu uses; the table makes each unique.
-    let tail: [u8; 3] = rand::random();
-    let mac = format!("52:54:00:{:02x}:{:02x}:{:02x}", tail[0], tail[1], tail[2]);
+    let mac = free_mac(tx).await?;
     tx.insert(ActiveModel {
         id: Set(AddressId::new()),
         network_id: Set(network),
@@ -131,6 +129,21 @@ async fn insert(tx: &Tx, network: NetworkId, number: i64, server: Option<ServerI
         created_at: Set(Timestamp::now()),
     })
     .await
+}
+
+/// A card's address in the range qemu uses. Two transactions that draw the same one at once: the table refuses one.
+async fn free_mac(tx: &Tx) -> Result<String> {
+    loop {
+        let tail: [u8; 3] = rand::random();
+        let mac = format!("52:54:00:{:02x}:{:02x}:{:02x}", tail[0], tail[1], tail[2]);
+        if tx
+            .one(Entity::find().filter(Column::Mac.eq(mac.as_str())))
+            .await?
+            .is_none()
+        {
+            return Ok(mac);
+        }
+    }
 }
 
 /// Gives back all addresses of a server; how many.

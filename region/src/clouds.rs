@@ -48,13 +48,14 @@ impl Clouds {
     }
 
     pub async fn connect(&self, call: &Call, account: &account::Model) -> Result<Arc<dyn Cloud>> {
-        let site = self.site(account).await?;
-        let fingerprint = format!("{} {:?}", account.options, site.hosts);
+        let hosts = self.hosts(account).await?;
+        let fingerprint = format!("{} {hosts:?}", account.options);
         if let Some((known, cloud)) = self.kept.lock().await.get(&account.id)
             && *known == fingerprint
         {
             return Ok(cloud.clone());
         }
+        let site = self.site(account, hosts).await?;
         let cloud = self.drivers.connect(&account.driver, call, &site).await.map_err(|e| {
             e.wrap(format!("cloud account `{}` cannot be used now", account.name))
                 .on("cloud-account", account.id)
@@ -68,22 +69,21 @@ impl Clouds {
         self.kept.lock().await.remove(&id);
     }
 
-    async fn site(&self, account: &account::Model) -> Result<Site> {
+    async fn hosts(&self, account: &account::Model) -> Result<Vec<Endpoint>> {
         let rows = host::Entity::find()
             .filter(host::Column::AccountId.eq(account.id))
             .filter(host::Column::Endpoint.is_not_null());
-        let hosts: Vec<Endpoint> = self
-            .store
-            .all(rows)
-            .await?
-            .into_iter()
-            .filter_map(|row| {
-                Some(Endpoint {
-                    host: row.external_id,
-                    url: row.endpoint?,
-                })
+        let rows = self.store.all(rows).await?;
+        let endpoint = |row: host::Model| {
+            Some(Endpoint {
+                host: row.external_id,
+                url: row.endpoint?,
             })
-            .collect();
+        };
+        Ok(rows.into_iter().filter_map(endpoint).collect())
+    }
+
+    async fn site(&self, account: &account::Model, hosts: Vec<Endpoint>) -> Result<Site> {
         let identity = match hosts.is_empty() {
             true => None,
             false => Some(self.identity().await?),

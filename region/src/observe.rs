@@ -107,7 +107,7 @@ async fn silent_hosts(store: &Store, account: &account::Model) -> Result<Vec<typ
     Ok(rows
         .into_iter()
         .filter(|host| {
-            host.state == states::Host::Lost || host.seen_at.is_none_or(|at| stale.since(at) > Duration::from_secs(6))
+            host.state == states::Host::Lost || host.seen_at.is_none_or(|at| stale.since(at) > host::facts::SILENCE)
         })
         .map(|host| host.id)
         .collect())

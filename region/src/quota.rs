@@ -44,13 +44,17 @@ pub fn routes() -> Routes {
 }
 
 fn project(cx: &auth::Cx, raw: Option<&str>) -> Result<ProjectId> {
+    let mut named = None;
     for (key, value) in query::pairs(raw) {
-        return match key.as_str() {
-            "project" => value.parse(),
-            _ => Err(query::unknown(&key)),
-        };
+        match key.as_str() {
+            "project" => named = Some(value.parse()?),
+            _ => return Err(query::unknown(&key)),
+        }
     }
-    cx.project().map(|(id, _)| id.clone())
+    match named {
+        Some(project) => Ok(project),
+        None => cx.project().map(|(id, _)| id.clone()),
+    }
 }
 
 async fn list(

@@ -24,6 +24,8 @@ pub struct Config {
     pub service_secret: Option<String>,
     pub admin_password: Option<String>,
     pub image_store: Option<String>,
+    pub image_import_allow: Vec<String>,
+    pub trust_forwarded: bool,
     pub token_minutes: u32,
     pub log: String,
     pub log_format: String,
@@ -65,6 +67,14 @@ pub const FIELDS: &[(&str, &str)] = &[
         "image_store",
         "s3://bucket/prefix for images; without it a directory in data_dir is used",
     ),
+    (
+        "image_import_allow",
+        "private networks that image imports by URL may read from, for example 10.0.0.0/8",
+    ),
+    (
+        "trust_forwarded",
+        "true when a proxy of yours stands in front and sets X-Forwarded-For, -Host and -Proto",
+    ),
     ("token_minutes", "how long a token lives"),
     ("log", "tracing filter, for example info or region=debug,info"),
     ("log_format", "text or json"),
@@ -86,6 +96,8 @@ impl Default for Config {
             service_secret: None,
             admin_password: None,
             image_store: None,
+            image_import_allow: Vec::new(),
+            trust_forwarded: false,
             token_minutes: 60,
             log: "info".to_owned(),
             log_format: "text".to_owned(),
@@ -120,7 +132,7 @@ impl Config {
 
 fn from_text(name: &str, value: &str) -> Result<toml::Value> {
     Ok(match name {
-        "roles" => toml::Value::Array(
+        "roles" | "image_import_allow" => toml::Value::Array(
             value
                 .split(',')
                 .map(str::trim)
@@ -128,6 +140,15 @@ fn from_text(name: &str, value: &str) -> Result<toml::Value> {
                 .map(|r| r.to_owned().into())
                 .collect(),
         ),
+        "trust_forwarded" => match value {
+            "true" => true.into(),
+            "false" => false.into(),
+            _ => {
+                return Err(Error::invalid(format!(
+                    "ISOBAR_TRUST_FORWARDED is `{value}`; it must be true or false"
+                )));
+            }
+        },
         "token_minutes" => {
             let minutes: i64 = value.parse().map_err(|_| {
                 Error::invalid(format!(

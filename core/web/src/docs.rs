@@ -132,7 +132,7 @@ impl Operation {
     }
 }
 
-/// utoipa names a type by its own name; ours are called `View` or `Create` in modules, so the module is put in front.
+/// utoipa names a type by its own name; ours are called `View` or `Create` in modules, so the module is added: `CreateDisk`.
 fn name_of<T: ToSchema>() -> String {
     let plain = T::name().into_owned();
     if !matches!(

@@ -104,6 +104,9 @@ impl<A: App, E: Resource<A>> Noun<A, E> {
                 let found = app.store().find::<E>(&cx, verb, &key).await?;
                 let (mut tx, made) = act(app.clone(), cx.clone(), found, body).await?;
                 announce::<E>(&cx, &mut tx, &made.row, verb).await?;
+                if wishes.dry_run {
+                    return rehearsed(&app, &cx, tx, made).await;
+                }
                 tx.commit().await?;
                 respond(&app, &cx, made, wishes).await
             }
@@ -167,6 +170,9 @@ async fn create<A: App, E: Create<A>>(
     let mut tx = app.store().begin().await?;
     let made = <E as Create<A>>::create(&app, &cx, &mut tx, ready).await?;
     announce::<E>(&cx, &mut tx, &made.row, "created").await?;
+    if wishes.dry_run {
+        return rehearsed(&app, &cx, tx, made).await;
+    }
     let view = only(E::views(&app, &cx, vec![made.row.clone()]).await?)?;
     let (status, answer) = match made.task {
         Some(task) => (
@@ -223,6 +229,9 @@ async fn remove<A: App, E: Delete<A>>(
     let made = <E as Delete<A>>::delete(&app, &cx, &mut tx, found).await?;
     let what = if made.task.is_some() { "deleting" } else { "deleted" };
     announce::<E>(&cx, &mut tx, &made.row, what).await?;
+    if wishes.dry_run {
+        return rehearsed(&app, &cx, tx, made).await;
+    }
     tx.commit().await?;
     match made.task {
         Some(_) => respond(&app, &cx, made, wishes).await,
@@ -248,6 +257,13 @@ pub async fn respond<A: App, E: Resource<A>>(
     };
     let item = only(E::views(app, cx, vec![row]).await?)?;
     Ok((StatusCode::ACCEPTED, Json(Accepted { item, task: Some(task) })).into_response())
+}
+
+/// A dry run: everything was checked and written, and is now taken back. Answers what the object would have become.
+async fn rehearsed<A: App, E: Resource<A>>(app: &A, cx: &Cx, tx: Tx, made: Made<E>) -> Result<Response, Problem> {
+    drop(tx);
+    let view = only(E::views(app, cx, vec![made.row]).await?)?;
+    Ok((StatusCode::OK, [("x-isobar-dry-run", "true")], Json(view)).into_response())
 }
 
 /// The row as it is now, tombstones included.

@@ -20,7 +20,7 @@ use crate::{State, account, storage, swap::set};
 pub const CPU_OVERCOMMIT: i64 = 4000;
 pub const MEMORY_OVERCOMMIT: i64 = 1000;
 /// A host that was not seen for this long is lost.
-const SILENCE: Duration = Duration::from_secs(10);
+pub const SILENCE: Duration = Duration::from_secs(10);
 
 pub struct Facts;
 

@@ -133,7 +133,7 @@ async fn join(Get(state): Get<State>, Input(input): Input<api::Join>) -> Result<
         .col_expr(Column::UsedKey, Expr::value(key))
         .filter(Column::Id.eq(token.id));
     tx.update(used).await?;
-    let row = tx.insert(new_host(id, &account, &input)).await?;
+    let row = tx.insert(new_host(id, &account, &token, &input)).await?;
     let cx = Cx::service("agent", "req-join");
     web::noun::announce::<host::Entity>(&cx, &mut tx, &row, "joined").await?;
     tx.wake(INVENTORY);
@@ -199,13 +199,13 @@ async fn private_account(tx: &mut Tx, token: &Model) -> Result<account::Model> {
     .await
 }
 
-fn new_host(id: HostId, account: &account::Model, input: &api::Join) -> host::ActiveModel {
+fn new_host(id: HostId, account: &account::Model, token: &Model, input: &api::Join) -> host::ActiveModel {
     let now = Timestamp::now();
     host::ActiveModel {
         id: Set(id),
         name: Set(input.name.clone()),
         account_id: Set(account.id),
-        zone_id: Set(account.zone_id),
+        zone_id: Set(token.zone_id),
         external_id: Set(ExternalRef::new(id.to_string())),
         endpoint: Set(Some(input.url.clone())),
         state: Set(states::Host::Discovered),

@@ -35,7 +35,13 @@ use super::{
     steps::*,
     target,
 };
-use crate::{Routes, State, address, disk, flavor::taken, images::Image, network::ensure::EnsureNetwork, swap::set};
+use crate::{
+    Routes, State, address, disk,
+    flavor::taken,
+    images::Image,
+    network::{self, ensure::EnsureNetwork},
+    swap::set,
+};
 
 pub fn routes() -> Routes {
     use utoipa::openapi::HttpMethod;
@@ -101,12 +107,7 @@ async fn create(
     futures::future::try_join_all(waits).await?;
     let mut fresh = Vec::new();
     for Made { row, .. } in made {
-        fresh.extend(
-            state
-                .store
-                .one(Entity::find_by_id(row.id))
-                .await?,
-        );
+        fresh.extend(state.store.one(Entity::find_by_id(row.id)).await?);
     }
     Ok((StatusCode::ACCEPTED, Json(self::answer(&state, fresh, &tasks).await?)).into_response())
 }
@@ -217,6 +218,7 @@ async fn insert(cx: &Cx, tx: &mut Tx, ready: &Ready, name: &str) -> Result<Made>
             address: address.address,
         });
     }
+    let seed = seed(&row, guest_network(&ready.networks, &nics));
     let workflow = CreateServer {
         server: row.id,
         name: name.to_owned(),
@@ -228,7 +230,7 @@ async fn insert(cx: &Cx, tx: &mut Tx, ready: &Ready, name: &str) -> Result<Made>
         },
         nics,
         image: ready.image.clone(),
-        seed: seed(&row),
+        seed,
         ask: ready.ask.clone(),
         start: !ready.input.stopped,
     };
@@ -304,14 +306,42 @@ fn root_row(server: &Model, ready: &Ready) -> disk::ActiveModel {
     }
 }
 
-fn seed(row: &Model) -> Seed {
+fn seed(row: &Model, network_config: Option<String>) -> Seed {
     Seed {
         instance_id: row.id.to_string(),
         hostname: row.name.clone(),
         ssh_keys: row.public_key.iter().cloned().collect(),
         user_data: row.user_data.clone(),
-        network_config: None,
+        network_config,
     }
+}
+
+/// Netplan version 2 for guests with a card on a bridge: nobody there hands out our addresses. None where DHCP does.
+fn guest_network(networks: &[network::Model], cards: &[Card]) -> Option<String> {
+    networks.iter().find(|network| network.bridge.is_some())?;
+    let mut ethernets = serde_json::Map::new();
+    for (slot, (network, card)) in networks.iter().zip(cards).enumerate() {
+        let mut settings = json!({ "match": { "macaddress": card.mac } });
+        match network.bridge {
+            None => settings["dhcp4"] = json!(true),
+            Some(_) => {
+                let prefix = network.cidr.split('/').nth(1).unwrap_or("24");
+                settings["addresses"] = json!([format!("{}/{prefix}", card.address)]);
+                if slot == 0 {
+                    settings["routes"] = json!([{ "to": "default", "via": network.gateway }]);
+                }
+                let dns = if network.dns.is_empty() {
+                    vec![network.gateway.clone()]
+                } else {
+                    network.dns.0.clone()
+                };
+                settings["nameservers"] = json!({ "addresses": dns });
+            }
+        }
+        ethernets.insert(format!("nic{slot}"), settings);
+    }
+    // JSON is YAML too.
+    Some(json!({ "version": 2, "ethernets": ethernets }).to_string())
 }
 
 /// A network card before it exists.

@@ -18,7 +18,8 @@ use tokio::task::JoinSet;
 use types::{TaskId, states};
 
 use crate::{
-    site::{Call, Site, migrations},
+    call::Call,
+    site::{Site, migrations},
     world::world,
 };
 
@@ -43,7 +44,13 @@ pub enum Failed {
 
 impl Case {
     pub fn new(call: fn(&Site) -> Call, failed: Failed) -> Self {
-        Self { options: json!({ "hosts": 1 }), before: |_| vec![], call, failed, shared: &[] }
+        Self {
+            options: json!({ "hosts": 1 }),
+            before: |_| vec![],
+            call,
+            failed,
+            shared: &[],
+        }
     }
 
     pub fn after(self, before: fn(&Site) -> Vec<Call>) -> Self {
@@ -155,8 +162,15 @@ async fn through_postgres<W: Workflow>(case: Case) -> Report {
 fn go(runs: &mut JoinSet<Report>, name: &'static str, run: impl Future<Output = Report> + Send + 'static) {
     runs.spawn(async move {
         let begun = std::time::Instant::now();
-        let report = tokio::spawn(run).await.unwrap_or_else(|error| panic!("{name}: {error}"));
-        println!("{name}: {} runs in {:?} over {:?}", report.runs, begun.elapsed(), report.steps);
+        let report = tokio::spawn(run)
+            .await
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
+        println!(
+            "{name}: {} runs in {:?} over {:?}",
+            report.runs,
+            begun.elapsed(),
+            report.steps
+        );
         report
     });
 }
@@ -189,7 +203,9 @@ async fn postgres_too() {
 }
 
 fn servers(runs: &mut JoinSet<Report>) {
-    use server::{create::CreateServer, delete::DeleteServer, power::Switch, rebuild::RebuildServer, resize::ResizeServer};
+    use server::{
+        create::CreateServer, delete::DeleteServer, power::Switch, rebuild::RebuildServer, resize::ResizeServer,
+    };
     go(runs, "create", through::<CreateServer>(cases::create_server()));
     go(runs, "delete", through::<DeleteServer>(cases::delete_server()));
     go(runs, "start", through::<Switch>(cases::start()));
@@ -201,7 +217,12 @@ fn servers(runs: &mut JoinSet<Report>) {
 }
 
 fn disks(runs: &mut JoinSet<Report>) {
-    use disk::{attach::{AttachDisk, DetachDisk}, create::CreateDisk, delete::DeleteDisk, resize::ResizeDisk};
+    use disk::{
+        attach::{AttachDisk, DetachDisk},
+        create::CreateDisk,
+        delete::DeleteDisk,
+        resize::ResizeDisk,
+    };
     go(runs, "create disk", through::<CreateDisk>(cases::create_disk()));
     go(runs, "delete disk", through::<DeleteDisk>(cases::delete_disk()));
     go(runs, "attach", through::<AttachDisk>(cases::attach()));
@@ -212,13 +233,21 @@ fn disks(runs: &mut JoinSet<Report>) {
 fn snapshots(runs: &mut JoinSet<Report>) {
     use snapshot::{create::CreateSnapshot, delete::DeleteSnapshot, revert::RevertSnapshot};
     go(runs, "snapshot", through::<CreateSnapshot>(cases::snapshot()));
-    go(runs, "delete snapshot", through::<DeleteSnapshot>(cases::delete_snapshot()));
+    go(
+        runs,
+        "delete snapshot",
+        through::<DeleteSnapshot>(cases::delete_snapshot()),
+    );
     go(runs, "revert", through::<RevertSnapshot>(cases::revert()));
 }
 
 fn places(runs: &mut JoinSet<Report>) {
     use account::{connect::Connect, delete::Forget, sync::Sync};
-    go(runs, "delete network", through::<network::delete::DeleteNetwork>(cases::delete_network()));
+    go(
+        runs,
+        "delete network",
+        through::<network::delete::DeleteNetwork>(cases::delete_network()),
+    );
     go(runs, "connect", through::<Connect>(cases::connect()));
     go(runs, "sync", through::<Sync>(cases::sync()));
     go(runs, "forget", through::<Forget>(cases::forget()));

@@ -10,12 +10,16 @@ use testkit::{Database, both};
 use types::{AddressId, ServerId, Timestamp};
 
 use crate::{
-    site::{ADMIN, MEMBER, Site, delete, migrations, post},
+    call::{ADMIN, MEMBER, delete, post},
+    site::{Site, migrations},
     world::{leaks, world},
 };
 
-pub fn server(name: &str) -> crate::site::Call {
-    post("/servers", json!({ "name": name, "image": "small", "flavor": "one", "networks": ["net"] }))
+pub fn server(name: &str) -> crate::call::Call {
+    post(
+        "/servers",
+        json!({ "name": name, "image": "small", "flavor": "one", "networks": ["net"] }),
+    )
 }
 
 /// Everything a project can do with a server and a disk, to the end of both.
@@ -73,7 +77,9 @@ async fn every_planted_difference_shows(database: Database) {
     let orphan = orphan(&site).await;
     assert_eq!(kinds(&site).await, [["addresses", "address"], ["addresses", "network"]]);
     let tx = site.store.begin().await.unwrap();
-    tx.delete(address::Entity::delete_many().filter(address::Column::Id.eq(orphan))).await.unwrap();
+    tx.delete(address::Entity::delete_many().filter(address::Column::Id.eq(orphan)))
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
 
     // A machine that only the cloud knows, and one that only the tables know.
@@ -97,14 +103,20 @@ async fn kinds(site: &Site) -> Vec<[String; 2]> {
 
 async fn charge(site: &Site, amount: i64) {
     let tx = site.store.begin().await.unwrap();
-    tx.charge(&"ours".parse().unwrap(), &[("servers", amount)]).await.unwrap();
+    tx.charge(&"ours".parse().unwrap(), &[("servers", amount)])
+        .await
+        .unwrap();
     tx.commit().await.unwrap();
     assert!(site.store.count(quota::Entity::find()).await.unwrap() > 0);
 }
 
 /// An address of a server that never was.
 async fn orphan(site: &Site) -> AddressId {
-    let network = site.get(MEMBER, "/networks/net").await["id"].as_str().unwrap().parse().unwrap();
+    let network = site.get(MEMBER, "/networks/net").await["id"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
     let id = AddressId::new();
     let tx = site.store.begin().await.unwrap();
     tx.insert(address::ActiveModel {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod call;
 mod site;
 mod world;
 

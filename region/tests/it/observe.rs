@@ -10,8 +10,9 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    call::{ADMIN, MEMBER},
     leaks::server,
-    site::{ADMIN, MEMBER, PATIENCE, Site, migrations},
+    site::{PATIENCE, Site, migrations},
 };
 
 /// A region at work, with a running server.
@@ -60,12 +61,28 @@ impl Alive {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_whose_power_was_cut_is_stopped() {
     let alive = Alive::new().await;
-    alive.site.control().await.power_off(&alive.machine().await).await.unwrap();
-    let seen = alive.until(MEMBER, "/servers/web", |row| row["state"] == "stopped").await;
+    alive
+        .site
+        .control()
+        .await
+        .power_off(&alive.machine().await)
+        .await
+        .unwrap();
+    let seen = alive
+        .until(MEMBER, "/servers/web", |row| row["state"] == "stopped")
+        .await;
     assert_eq!(seen["power_state"], "off");
     assert!(seen["power_seen_at"].is_number() || seen["power_seen_at"].is_string());
-    let events = alive.site.get(MEMBER, "/events?follow=false&noun=server&limit=1000").await;
-    let kinds: Vec<_> = events["items"].as_array().unwrap().iter().map(|event| event["kind"].clone()).collect();
+    let events = alive
+        .site
+        .get(MEMBER, "/events?follow=false&noun=server&limit=1000")
+        .await;
+    let kinds: Vec<_> = events["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| event["kind"].clone())
+        .collect();
     assert!(kinds.contains(&json!("server.observed-off")), "{kinds:?}");
     alive.ends().await;
 }
@@ -74,10 +91,16 @@ async fn a_server_whose_power_was_cut_is_stopped() {
 async fn a_machine_that_was_removed_is_missing() {
     let alive = Alive::new().await;
     alive.site.control().await.remove(&alive.machine().await).await.unwrap();
-    let seen = alive.until(MEMBER, "/servers/web", |row| row["power_state"] == "missing").await;
+    let seen = alive
+        .until(MEMBER, "/servers/web", |row| row["power_state"] == "missing")
+        .await;
     assert!(seen["fault"].as_str().unwrap().contains("behind our back"), "{seen:#}");
     let leaks = crate::world::leaks(&alive.site).await;
-    assert_eq!((&leaks[0][0], &leaks[0][1]), (&json!("rows"), &json!("server")), "{leaks:?}");
+    assert_eq!(
+        (&leaks[0][0], &leaks[0][1]),
+        (&json!("rows"), &json!("server")),
+        "{leaks:?}"
+    );
     alive.ends().await;
 }
 
@@ -88,10 +111,14 @@ async fn a_silent_host_is_lost_until_it_answers_again() {
     let host = ExternalRef::new(control.world().await.unwrap().hosts.keys().next().unwrap().clone());
     control.reach(&host, Reach::Silent).await.unwrap();
     alive.until(ADMIN, "/hosts/sim-1", |row| row["state"] == "lost").await;
-    let seen = alive.until(MEMBER, "/servers/web", |row| row["power_state"] == "unknown").await;
+    let seen = alive
+        .until(MEMBER, "/servers/web", |row| row["power_state"] == "unknown")
+        .await;
     assert_eq!(seen["state"], "running", "nobody knows better");
     control.reach(&host, Reach::Answers).await.unwrap();
     alive.until(ADMIN, "/hosts/sim-1", |row| row["state"] == "ready").await;
-    alive.until(MEMBER, "/servers/web", |row| row["power_state"] == "on").await;
+    alive
+        .until(MEMBER, "/servers/web", |row| row["power_state"] == "on")
+        .await;
     alive.ends().await;
 }

@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 use testkit::{Database, both};
 
 use crate::{
+    call::{Call, MEMBER, delete, post},
     leaks::server,
-    site::{Call, MEMBER, Site, delete, migrations, post},
+    site::{Site, migrations},
     world::world,
 };
 
@@ -17,7 +18,10 @@ async fn refused(site: &Site, call: Call, status: u16, code: &str) -> String {
     assert_eq!(reply.body["code"], code, "{call:?}: {:#}", reply.body);
     assert_eq!(world(site).await, before, "{call:?} left something");
     let said = reply.body["detail"].as_str().unwrap().to_owned();
-    assert!(!said.is_empty() && !said.contains('\n') && said.len() < 300, "one sentence: {said}");
+    assert!(
+        !said.is_empty() && !said.contains('\n') && said.len() < 300,
+        "one sentence: {said}"
+    );
     said
 }
 
@@ -36,26 +40,56 @@ async fn bad_input_is_refused(database: Database) {
     site.run(server("web")).await;
     let said = refused(&site, server("web"), 409, "name_taken").await;
     assert!(said.contains("`web`"), "{said}");
-    refused(&site, post("/networks", json!({ "name": "net", "cidr": "10.1.0.0/24" })), 409, "name_taken").await;
+    refused(
+        &site,
+        post("/networks", json!({ "name": "net", "cidr": "10.1.0.0/24" })),
+        409,
+        "name_taken",
+    )
+    .await;
     refused(&site, server("no good"), 400, "bad_name").await;
     refused(&site, with(server("b"), "count", json!("many")), 400, "bad_body").await;
     refused(&site, with(server("b"), "image", json!("nothing")), 404, "not_found").await;
     refused(&site, with(server("b"), "networks", json!([])), 400, "invalid").await;
-    refused(&site, post("/networks", json!({ "name": "n", "cidr": "10.1.0.1/24" })), 400, "bad_cidr").await;
-    refused(&site, post("/disks", json!({ "name": "d", "size": 0 })), 400, "bad_size").await;
+    refused(
+        &site,
+        post("/networks", json!({ "name": "n", "cidr": "10.1.0.1/24" })),
+        400,
+        "bad_cidr",
+    )
+    .await;
+    refused(
+        &site,
+        post("/disks", json!({ "name": "d", "size": 0 })),
+        400,
+        "bad_size",
+    )
+    .await;
 
     let huge = json!({ "name": "huge", "vcpus": 512, "memory": "1T", "disk": "1G" });
     site.made(post("/flavors", huge).admin()).await;
     let said = refused(&site, with(server("b"), "flavor", json!("huge")), 422, "no_host_fits").await;
     assert!(said.contains("host"), "{said}");
-    refused(&site, post("/disks", json!({ "name": "d", "size": "60T" })), 422, "no_host_fits").await;
+    refused(
+        &site,
+        post("/disks", json!({ "name": "d", "size": "60T" })),
+        422,
+        "no_host_fits",
+    )
+    .await;
 
     quota(&site, "servers", 1).await;
     let said = refused(&site, server("b"), 403, "quota_exceeded").await;
     assert!(said.contains("servers is 1 and 1 are used"), "{said}");
     quota(&site, "servers", -1).await;
     quota(&site, "disk_gib", 2).await;
-    refused(&site, post("/disks", json!({ "name": "d", "size": "2G" })), 403, "quota_exceeded").await;
+    refused(
+        &site,
+        post("/disks", json!({ "name": "d", "size": "2G" })),
+        403,
+        "quota_exceeded",
+    )
+    .await;
     refused(&site, delete("/networks/net"), 409, "in_use").await;
     refused(&site, delete("/flavors/one").admin(), 409, "in_use").await;
     refused(&site, delete("/cloud-accounts/sim").admin(), 409, "in_use").await;
@@ -64,7 +98,8 @@ async fn bad_input_is_refused(database: Database) {
 
 async fn a_full_network_is_said_so(database: Database) {
     let site = Site::new(database).await;
-    site.made(post("/networks", json!({ "name": "tiny", "cidr": "10.9.0.0/29" }))).await;
+    site.made(post("/networks", json!({ "name": "tiny", "cidr": "10.9.0.0/29" })))
+        .await;
     let on_tiny = |name: &str| with(server(name), "networks", json!(["tiny"]));
     // Six at once do not fit into five addresses: not one of them is made.
     let said = refused(&site, with(on_tiny("many"), "count", json!(6)), 422, "no_address").await;
@@ -80,7 +115,13 @@ async fn what_is_in_use_stays(database: Database) {
     site.run(post("/disks/data/attach", json!({ "server": "web" }))).await;
     let said = refused(&site, delete("/disks/data"), 409, "in_use").await;
     assert!(said.contains("`web`") && said.contains("detach"), "{said}");
-    refused(&site, post("/disks/data/attach", json!({ "server": "web" })), 409, "wrong_state").await;
+    refused(
+        &site,
+        post("/disks/data/attach", json!({ "server": "web" })),
+        409,
+        "wrong_state",
+    )
+    .await;
     let resize = post("/servers/web/resize", json!({ "flavor": "two" }));
     refused(&site, resize, 409, "wrong_state").await;
 }
@@ -100,21 +141,33 @@ async fn two_commands_at_once_are_told_of_each_other(database: Database) {
 
 async fn a_key_that_is_sent_twice_makes_one_server(database: Database) {
     let site = Site::new(database).await;
-    let send = async |body: &Value| site.send(MEMBER, "POST", "/servers", &[("idempotency-key", "k1")], body).await;
+    let send = async |body: &Value| {
+        site.send(MEMBER, "POST", "/servers", &[("idempotency-key", "k1")], body)
+            .await
+    };
     let first = send(&server("web").body).await;
     let second = send(&server("web").body).await;
     assert_eq!((first.status, &first.body), (second.status, &second.body));
     assert_eq!(site.get(MEMBER, "/servers").await["items"].as_array().unwrap().len(), 1);
     let other = send(&server("other").body).await;
-    assert_eq!((other.status.as_u16(), other.body["code"].as_str()), (409, Some("idempotency_key_reused")));
+    assert_eq!(
+        (other.status.as_u16(), other.body["code"].as_str()),
+        (409, Some("idempotency_key_reused"))
+    );
 }
 
 async fn a_change_of_something_older_is_refused(database: Database) {
     let site = Site::new(database).await;
     let change = json!({ "name": "lan" });
-    let send = async |version: &str| site.send(MEMBER, "PATCH", "/networks/net", &[("if-match", version)], &change).await;
+    let send = async |version: &str| {
+        site.send(MEMBER, "PATCH", "/networks/net", &[("if-match", version)], &change)
+            .await
+    };
     let stale = send("\"41\"").await;
-    assert_eq!((stale.status.as_u16(), stale.body["code"].as_str()), (409, Some("version_mismatch")));
+    assert_eq!(
+        (stale.status.as_u16(), stale.body["code"].as_str()),
+        (409, Some("version_mismatch"))
+    );
     let now = site.get(MEMBER, "/networks/net").await["version"].to_string();
     assert_eq!(send(&now).await.status, 200);
 }

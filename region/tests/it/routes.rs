@@ -4,8 +4,9 @@ use serde_json::{Map, Value, json};
 use testkit::Database;
 
 use crate::{
+    call::{ADMIN, FOREIGN, MEMBER, READER, Reply, post},
     leaks::server,
-    site::{ADMIN, FOREIGN, MEMBER, READER, Reply, Site, migrations, post},
+    site::{Site, migrations},
     world::world,
 };
 
@@ -58,9 +59,12 @@ const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGJ1c3kgYmVlcyBtYWtlIGdvb
 async fn full() -> Site {
     let site = Site::new(Database::sqlite(&migrations()).await).await;
     site.run(server("web")).await;
-    site.run(post("/disks", json!({ "name": "data", "size": "2G", "near": "web" }))).await;
-    site.run(post("/snapshots", json!({ "name": "before", "disk": "data" }))).await;
-    site.made(post("/keypairs", json!({ "name": "key", "public_key": KEY }))).await;
+    site.run(post("/disks", json!({ "name": "data", "size": "2G", "near": "web" })))
+        .await;
+    site.run(post("/snapshots", json!({ "name": "before", "disk": "data" })))
+        .await;
+    site.made(post("/keypairs", json!({ "name": "key", "public_key": KEY })))
+        .await;
     site
 }
 
@@ -74,18 +78,31 @@ async fn walks(site: &Site) -> Vec<Walk> {
         let noun = path.split('/').nth(1).unwrap();
         let key = match noun {
             "tasks" => task.clone(),
-            _ => KEYS.iter().find(|(plural, _)| *plural == noun).map(|(_, key)| (*key).to_owned()).unwrap_or_default(),
+            _ => KEYS
+                .iter()
+                .find(|(plural, _)| *plural == noun)
+                .map(|(_, key)| (*key).to_owned())
+                .unwrap_or_default(),
         };
         let keyed = path.contains('{');
         assert!(!keyed || !key.is_empty(), "add an item of {noun} to this test");
-        for (method, operation) in methods.as_object().unwrap().iter().filter(|(_, operation)| operation["operationId"].is_string()) {
+        for (method, operation) in methods
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(_, operation)| operation["operationId"].is_string())
+        {
             let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
             walks.push(Walk {
                 method: method.to_uppercase(),
                 path: path.replace("{key}", &key).replace("{id}", &key),
                 noun: if keyed { noun.to_owned() } else { "none".to_owned() },
                 id: operation["operationId"].as_str().unwrap().to_owned(),
-                body: if schema.is_null() { Value::Null } else { example(&document, schema) },
+                body: if schema.is_null() {
+                    Value::Null
+                } else {
+                    example(&document, schema)
+                },
                 is_open: operation["security"].is_null(),
             });
         }
@@ -105,14 +122,18 @@ fn example(document: &Value, schema: &Value) -> Value {
         Some("object") | None => {
             let required = schema["required"].as_array().cloned().unwrap_or_default();
             let fields = required.iter().map(|name| name.as_str().unwrap());
-            fields.map(|name| (name.to_owned(), example(document, &schema["properties"][name]))).collect::<Map<_, _>>().into()
+            fields
+                .map(|name| (name.to_owned(), example(document, &schema["properties"][name])))
+                .collect::<Map<_, _>>()
+                .into()
         }
         _ => json!("x"),
     }
 }
 
 async fn ask(site: &Site, who: &str, walk: &Walk, query: &str, body: &Value) -> Reply {
-    site.send(who, &walk.method, &format!("{}{query}", walk.path), &[], body).await
+    site.send(who, &walk.method, &format!("{}{query}", walk.path), &[], body)
+        .await
 }
 
 fn is_problem(reply: &Reply) -> bool {
@@ -122,7 +143,12 @@ fn is_problem(reply: &Reply) -> bool {
 
 /// All complaints at once, since there are many routes.
 fn none(complaints: &[String]) {
-    assert!(complaints.is_empty(), "{} complaints:\n{}", complaints.len(), complaints.join("\n"));
+    assert!(
+        complaints.is_empty(),
+        "{} complaints:\n{}",
+        complaints.len(),
+        complaints.join("\n")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -147,7 +173,11 @@ async fn whoever_may_not_is_told_so() {
                 expect(READER, &[403]).await;
             }
         } else if walk.has_key() && walk.mutates() && !walk.is_open {
-            let denied = if VISIBLE.contains(&walk.noun.as_str()) { 403 } else { 404 };
+            let denied = if VISIBLE.contains(&walk.noun.as_str()) {
+                403
+            } else {
+                404
+            };
             expect(MEMBER, &[denied]).await;
         } else if walk.mutates() && !walk.is_open {
             expect(READER, &[403]).await;
@@ -166,7 +196,10 @@ async fn what_is_not_known_is_refused() {
     for walk in walks(&site).await {
         let mut expect = |what: &str, code: &str, reply: Reply| {
             if reply.status != 400 || reply.body["code"] != code {
-                complaints.push(format!("{} {} with an unknown {what}: {} {}", walk.method, walk.path, reply.status, reply.body));
+                complaints.push(format!(
+                    "{} {} with an unknown {what}: {} {}",
+                    walk.method, walk.path, reply.status, reply.body
+                ));
             }
         };
         if walk.body.is_object() {
@@ -176,7 +209,11 @@ async fn what_is_not_known_is_refused() {
         }
         // PATCH is answered by core/web, which does not look at the query string.
         if !walk.is_open && walk.method != "PATCH" {
-            expect("parameter", "unknown_parameter", ask(&site, ADMIN, &walk, "?surprise=1", &walk.body).await);
+            expect(
+                "parameter",
+                "unknown_parameter",
+                ask(&site, ADMIN, &walk, "?surprise=1", &walk.body).await,
+            );
         }
     }
     none(&complaints);

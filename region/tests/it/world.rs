@@ -10,7 +10,8 @@ use store::{
 };
 use types::states;
 
-use crate::site::{ADMIN, Site};
+use crate::call::ADMIN;
+use crate::site::Site;
 
 /// Equal for two equal worlds. Panics when something was made twice, or failed without saying why.
 pub async fn world(site: &Site) -> Value {

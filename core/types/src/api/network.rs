@@ -18,7 +18,7 @@ pub struct Create {
     /// An existing bridge of the hosts; without it each host makes a NAT network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bridge: Option<String>,
-    /// Name servers for guests; the gateway when empty.
+    /// Name servers for guests on a bridge; the gateway when empty. A NAT network answers itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dns: Vec<String>,
     #[serde(default, skip_serializing_if = "Tags::is_empty")]

@@ -44,7 +44,7 @@ impl Step for StageImage {
         store.upload(&cx.call(), &spec, &place, content).await
     }
 
-    /// The host keeps it for the next server; its cache is swept by age.
+    /// The host keeps it for the next server.
     async fn undo(&self, _: &StepCx) -> Result<()> {
         Ok(())
     }

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Case, Failed};
-use crate::site::{Call, Site, delete, post};
+use crate::call::{Call, delete, post};
+use crate::site::Site;
 
 /// What a server leaves on its host for the next one.
 const HOST: &[&str] = &["/cloud/networks", "/cloud/images", "/networks"];
@@ -35,7 +36,10 @@ fn server_becomes(world: &mut Value, state: &str) {
 
 fn disk_becomes(world: &mut Value, root: bool, state: &str) {
     let disks = world["disks"].as_array_mut().unwrap();
-    disks.iter_mut().filter(|disk| disk["root"] == root).for_each(|disk| disk["state"] = state.into());
+    disks
+        .iter_mut()
+        .filter(|disk| disk["root"] == root)
+        .for_each(|disk| disk["state"] = state.into());
 }
 
 pub fn create_server() -> Case {
@@ -62,26 +66,35 @@ pub fn stop() -> Case {
     Case::new(|_| act("/servers/web/stop"), Failed::Undone(failed)).after(|_| vec![server("one", false)])
 }
 
+/// On a slow cloud, so that the operation is waited for.
 pub fn reboot() -> Case {
     let failed = |world: &mut Value| server_becomes(world, "running");
-    Case::new(|_| act("/servers/web/reboot"), Failed::Undone(failed)).after(|_| vec![server("one", false)])
+    Case::new(|_| act("/servers/web/reboot"), Failed::Undone(failed))
+        .after(|_| vec![server("one", false)])
+        .on(json!({ "hosts": 1, "latency_ms": 2 }))
 }
 
-/// While a server grows, both the larger is charged.
+/// While a server grows, the larger of both sizes is charged.
 pub fn grow() -> Case {
     let failed = |world: &mut Value| {
         server_becomes(world, "stopped");
         world["quota"]["ours vcpus"] = json!(1);
         world["quota"]["ours memory_mib"] = json!(512);
     };
-    Case::new(|_| post("/servers/web/resize", json!({ "flavor": "two" })), Failed::Undone(failed))
-        .after(|_| vec![server("one", true)])
+    Case::new(
+        |_| post("/servers/web/resize", json!({ "flavor": "two" })),
+        Failed::Undone(failed),
+    )
+    .after(|_| vec![server("one", true)])
 }
 
 pub fn shrink() -> Case {
     let failed = |world: &mut Value| server_becomes(world, "stopped");
-    Case::new(|_| post("/servers/web/resize", json!({ "flavor": "one" })), Failed::Undone(failed))
-        .after(|_| vec![server("two", true)])
+    Case::new(
+        |_| post("/servers/web/resize", json!({ "flavor": "one" })),
+        Failed::Undone(failed),
+    )
+    .after(|_| vec![server("two", true)])
 }
 
 /// On a slow cloud, so that the operation is waited for.
@@ -93,7 +106,10 @@ pub fn rebuild() -> Case {
 }
 
 pub fn create_disk() -> Case {
-    Case::new(|_| new_disk(), Failed::Undone(|world| disk_becomes(world, false, "failed")))
+    Case::new(
+        |_| new_disk(),
+        Failed::Undone(|world| disk_becomes(world, false, "failed")),
+    )
 }
 
 pub fn delete_disk() -> Case {
