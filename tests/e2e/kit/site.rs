@@ -10,7 +10,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Process, program, wait, wait_until};
+use super::{Process, program, wait_until};
 
 pub struct Site {
     directory: TempDir,
@@ -120,23 +120,11 @@ impl Site {
         });
     }
 
-    /// What is recorded and what exists are the same. Observers may need a moment to see the last change.
+    /// What is recorded and what exists are the same, now and not a moment later.
     pub fn no_leaks(&self) {
-        let mut last = String::new();
-        let end = std::time::Instant::now() + std::time::Duration::from_secs(15);
-        wait("climc doctor --leaks finds nothing", 20, || {
-            let answer = self.climc("doctor --leaks");
-            last = answer.out + &answer.err;
-            assert!(
-                answer.code == 0 || std::time::Instant::now() < end,
-                "climc doctor --leaks\n{last}"
-            );
-            (answer.code == 0).then_some(())
-        });
+        self.ok("doctor --leaks");
     }
-}
 
-impl Site {
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
