@@ -12,10 +12,7 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use store::{
-    Store,
-    sea_orm::{ColumnTrait, EntityTrait, QueryFilter},
-};
+use store::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use tower::ServiceExt;
 use types::{Error, Kind, Result};
 

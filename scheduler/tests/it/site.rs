@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use store::{Migration, Store};
 use testkit::Database;
 use tower::ServiceExt;
-use types::{AccountId, Error, HostId, Kind, NetworkId, Result, StorageId, ZoneId};
+use types::{AccountId, Error, HostId, Kind, NetworkId, Result, StorageId, UserId, ZoneId};
 use web::{Authenticate, Gate};
 
 const REGION: &[Migration] = &[

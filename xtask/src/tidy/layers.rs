@@ -40,8 +40,14 @@ const ONLY: &[(&str, &[&str])] = &[
 ];
 
 /// What tests may use besides, of any layer.
-const FOR_TESTS: &[&str] =
-    &["core/testkit", "drivers/conformance", "drivers/layers", "drivers/sim", "glance", "scheduler"];
+const FOR_TESTS: &[&str] = &[
+    "core/testkit",
+    "drivers/conformance",
+    "drivers/layers",
+    "drivers/sim",
+    "glance",
+    "scheduler",
+];
 
 /// Crates that only the crates beside them may name. `*` stands for any ending.
 const HOMES: &[(&str, &[&str])] = &[

@@ -160,9 +160,7 @@ on_both! {
 /// PostgreSQL drops every connection again and again; no task fails for it, and no effect happens twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_goes_away_fails_nothing() {
-    let Some(world) = World::postgres().await else {
-        return;
-    };
+    let world = World::postgres().await;
     let mut tasks = Vec::new();
     for n in 0..20 {
         tasks.push(world.start(&toys::Build::three(), &n.to_string()).await.unwrap());

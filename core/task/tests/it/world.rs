@@ -10,7 +10,7 @@ use auth::Cx;
 use serde_json::{Value, json};
 use store::{
     Store,
-    sea_orm::{ConnectionTrait, Database, EntityTrait},
+    sea_orm::{self, ConnectionTrait, EntityTrait},
 };
 use task::{
     Engine, Settings, Target, Workflow,
@@ -18,7 +18,7 @@ use task::{
 };
 use testkit::Database;
 use tokio::sync::watch;
-use types::{Error, states};
+use types::{Error, TaskId, states};
 
 /// What exists, by token; how often each token's effect happened; switches of a test.
 #[derive(Default)]
