@@ -26,6 +26,7 @@ pub const SLEEPS: &[&str] = &[
     "drivers/kvm/src/agent/attach.rs",
     // A helper that looks again until a level is reached, or fails: what tests use in place of sleeping.
     "drivers/kvm/tests/lab/mod.rs",
+    "tests/e2e/kit.rs",
     // Processes under measurement.
     "xtask/src/bench/wait.rs",
 ];
