@@ -95,7 +95,14 @@ fn tests_may_use_the_suites_and_still_no_other_service() {
     );
     assert_eq!(check("region", "dev-dependencies", "isobar-testkit"), None);
     assert!(check("drivers/kvm", "dependencies", "isobar-driver-conformance").is_some());
-    assert!(check("region", "dev-dependencies", "isobar-glance").is_some());
+    assert!(check("scheduler", "dev-dependencies", "isobar-glance").is_some());
+}
+
+#[test]
+fn tests_of_the_region_assemble_its_neighbours_and_its_code_does_not() {
+    assert_eq!(check("region", "dev-dependencies", "isobar-glance"), None);
+    assert!(check("region", "dependencies", "isobar-glance").is_some());
+    assert!(check("region", "dev-dependencies", "isobar-keystone").is_some());
 }
 
 #[test]
