@@ -10,6 +10,7 @@ isobar-store = { path = \"core/store\" }
 isobar-testkit = { path = \"core/testkit\" }
 isobar-region = { path = \"region\" }
 isobar-glance = { path = \"glance\" }
+isobar-keystone = { path = \"keystone\" }
 isobar-drivers = { path = \"drivers\" }
 isobar-driver-contract = { path = \"drivers/contract\" }
 isobar-driver-conformance = { path = \"drivers/conformance\" }
