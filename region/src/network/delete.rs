@@ -155,6 +155,7 @@ impl Step for RemoveNetwork {
         tx.delete(
             ensure::Entity::delete_many()
                 .filter(ensure::Column::NetworkId.eq(self.network))
+                .filter(ensure::Column::AccountId.eq(self.account))
                 .filter(ensure::Column::HostId.eq(self.host.as_str())),
         )
         .await?;
