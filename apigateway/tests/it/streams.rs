@@ -23,8 +23,9 @@ use crate::kit::{PLACES, serve, upstream};
 
 const CHUNK: usize = 256 << 10;
 const SIZE: u64 = 512 << 20;
-/// What may be under way between the two ends: socket buffers and a chunk here and there.
-const UNDER_WAY: u64 = 32 << 20;
+/// What may be under way between the two ends: a chunk here and there, and the socket buffers of two
+/// connections, which some kernels let grow to tens of megabytes each. Far from all of it in any case.
+const UNDER_WAY: u64 = SIZE / 4;
 
 /// How far a producer was ahead of its consumer.
 #[derive(Clone, Default)]
