@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use engine::{Demand, Placement, Snapshot};
+use engine::{Demand, Placement, Plan, Request, Snapshot};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select};
 use store::Store;
 use tokio::sync::watch;
@@ -66,6 +66,10 @@ impl Inventory {
 
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
+    }
+
+    pub fn place(&mut self, request: &Request) -> Plan {
+        engine::place_next(&mut self.snapshot, request)
     }
 
     /// Notes what has been committed.

@@ -25,6 +25,10 @@ use crate::args::Args;
 use report::Report;
 
 const USAGE: &str = "\
+cargo xtask bench scheduler [HOSTS ...]
+
+  decisions a second and nanoseconds a host on one core, beside a plain scheduler; one JSON object a line
+
 cargo xtask bench spine [--only PART,...] [--out FILE] [--rounds N] [--quick]
 
   --only     some of: boot (create until qemu runs), sqlite, postgres (POST until 202; lists of 100,000 servers),
@@ -52,7 +56,8 @@ pub fn run(root: &Path, mut args: Args) -> Result<ExitCode> {
     match args.word().as_deref() {
         _ if help => return Ok(usage()),
         Some("spine") => {}
-        _ => bail!("bench what? There is: spine\n{USAGE}"),
+        Some("scheduler") => return scheduler(root, args),
+        _ => bail!("bench what? There are: spine, scheduler\n{USAGE}"),
     }
     let quick = args.flag("--quick");
     let rounds = args.number("--rounds")?.unwrap_or(if quick { 3 } else { 15 }).max(1);
@@ -122,6 +127,24 @@ impl Bench {
 fn usage() -> ExitCode {
     println!("{USAGE}");
     ExitCode::SUCCESS
+}
+
+/// The engine measures itself; only its own example is built.
+fn scheduler(root: &Path, mut args: Args) -> Result<ExitCode> {
+    let mut cargo = std::process::Command::new("cargo");
+    cargo
+        .args(["run", "-q", "--release", "-p", "isobar-scheduler-engine"])
+        .args(["--example", "placement", "--"])
+        .current_dir(root);
+    while let Some(word) = args.word() {
+        let hosts: u32 = word
+            .parse()
+            .with_context(|| format!("{word} is not a number of hosts"))?;
+        cargo.arg(hosts.max(1).to_string());
+    }
+    let status = cargo.status().context("cargo cannot be run")?;
+    ensure!(status.success(), "the measurement failed");
+    Ok(ExitCode::SUCCESS)
 }
 
 fn build(root: &Path) -> Result<()> {

@@ -37,7 +37,7 @@ pub fn place(snapshot: &Snapshot, request: &Request) -> Plan {
 }
 
 /// Gives the host one server and says why.
-fn settle(query: &mut Query, row: Row) -> Option<Placement> {
+pub fn settle(query: &mut Query, row: Row) -> Option<Placement> {
     let snapshot = query.snapshot;
     let host = snapshot.fact(row)?;
     let pools = disk::choose(query, row)?;

@@ -11,6 +11,7 @@ use types::{Error, HostId, StorageId};
 use crate::{
     Demand, Host, Storage,
     bitmap::{Bitmap, Row},
+    shape::Shapes,
 };
 use index::Index;
 pub(crate) use index::Key;
@@ -29,6 +30,7 @@ pub struct Snapshot {
     /// Storage rows of each host.
     reach: Vec<Vec<Row>>,
     storages: Storages,
+    pub(crate) shapes: Shapes,
 }
 
 /// A charge or release named a host that is not, or no longer, in the snapshot.
@@ -86,6 +88,7 @@ impl Snapshot {
         let at = row as usize;
         let host = self.facts[at].take()?;
         self.live.remove(row);
+        self.shapes.note(row);
         self.index.take(row, &host);
         for storage in self.reach[at].drain(..) {
             self.storages.detach(storage, row);
@@ -96,12 +99,16 @@ impl Snapshot {
 
     /// Adds a storage or replaces all that was known about it.
     pub fn upsert_storage(&mut self, storage: Storage) {
+        let id = storage.id;
         self.storages.upsert(storage);
+        self.note_sharers(id);
     }
 
     /// Forgets a storage: hosts that name it no longer get disks there.
     pub fn remove_storage(&mut self, id: StorageId) -> Option<Storage> {
-        self.storages.remove(id)
+        let storage = self.storages.remove(id);
+        self.note_sharers(id);
+        storage
     }
 
     /// Takes a placement's demand from its host and storages. An unknown host changes nothing.
@@ -153,9 +160,15 @@ impl Snapshot {
         }
         for piece in &demand.disks {
             self.storages.book(piece.storage, sign * bytes(piece.size));
+            self.note_sharers(piece.storage);
         }
         self.refresh(row);
         Ok(())
+    }
+
+    fn note_sharers(&mut self, storage: StorageId) {
+        let Self { storages, shapes, .. } = self;
+        storages.sharers(storage).for_each(|row| shapes.note(row));
     }
 
     fn grow(&mut self) -> Row {
@@ -172,6 +185,7 @@ impl Snapshot {
     /// Derives the number columns of one row from its facts.
     fn refresh(&mut self, row: Row) {
         let at = row as usize;
+        self.shapes.note(row);
         if let Some(host) = &self.facts[at] {
             for (column, amount) in [(&mut self.vcpus, host.vcpus), (&mut self.memory, host.memory)] {
                 column.limit[at] = amount.limit();
@@ -185,6 +199,11 @@ impl Snapshot {
 impl Snapshot {
     pub(crate) fn rows(&self) -> &Bitmap {
         &self.live
+    }
+
+    /// Rows there are, holes included.
+    pub(crate) fn capacity(&self) -> usize {
+        self.facts.len()
     }
 
     pub(crate) fn row(&self, id: HostId) -> Option<Row> {

@@ -109,10 +109,10 @@ async fn place(
     networks: &[network::Model],
     asked: Instant,
 ) -> Result<Vec<Placement>> {
-    let mut plan = engine::place(inventory.snapshot(), request);
+    let mut plan = inventory.place(request);
     if matches!(plan, Plan::NoFit(_)) && !inventory.is_newer(asked) {
         inventory.reload(asked).await?;
-        plan = engine::place(inventory.snapshot(), request);
+        plan = inventory.place(request);
     }
     match plan {
         Plan::Placed(placements) => Ok(placements),

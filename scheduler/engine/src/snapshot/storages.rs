@@ -37,6 +37,12 @@ impl Storages {
         self.hosts[row as usize].iter().copied()
     }
 
+    /// The same by id; nobody shares what was never named.
+    pub fn sharers(&self, id: StorageId) -> impl Iterator<Item = Row> {
+        let row = self.by_id.get(&id).into_iter();
+        row.flat_map(|row| self.hosts(*row))
+    }
+
     pub fn attach(&mut self, id: StorageId, host: Row) -> Row {
         let row = self.intern(id);
         self.hosts[row as usize].insert(host);
