@@ -88,12 +88,17 @@ fn bad(wrong: impl Into<String>, help: impl Into<String>) -> Cure {
     }
 }
 
+/// Looking leaves nothing behind: a directory that is not there yet is tried by the nearest one above it.
 fn data_dir(dir: &Path) -> Result<String, Cure> {
-    let probe = dir.join(".doctor");
-    let write = std::fs::create_dir_all(dir)
-        .and_then(|()| std::fs::write(&probe, b""))
-        .and_then(|()| std::fs::remove_file(&probe));
-    write.map(|()| dir.display().to_string()).map_err(|e| {
+    let good = if dir.exists() {
+        dir.display().to_string()
+    } else {
+        format!("{}, made at the first start", dir.display())
+    };
+    let nearest = dir.ancestors().find(|path| path.exists()).unwrap_or(Path::new("."));
+    let probe = nearest.join(".doctor");
+    let write = std::fs::write(&probe, b"").and_then(|()| std::fs::remove_file(&probe));
+    write.map(|()| good).map_err(|e| {
         bad(
             format!("{} cannot be written: {e}", dir.display()),
             "give another with --data-dir, or change its owner",
@@ -102,6 +107,10 @@ fn data_dir(dir: &Path) -> Result<String, Cure> {
 }
 
 async fn database(config: &Config) -> Result<String, Cure> {
+    // Opening SQLite would make the file.
+    if config.database_url.is_none() && !serve::sqlite_file(config).exists() {
+        return Ok("SQLite, made at the first start".to_owned());
+    }
     let kind = if config.database_url.is_some() {
         "PostgreSQL"
     } else {

@@ -1,6 +1,6 @@
 //! `isobar serve`: opens the database, brings up the roles of this process, serves until told to stop.
 
-use std::{net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use auth::{Cx, Policy, Who, token::Verifier};
 use axum::Router;
@@ -45,8 +45,13 @@ pub async fn migrate(config: Config) -> Result<ExitCode> {
 pub async fn open(config: &Config) -> Result<Store> {
     match &config.database_url {
         Some(url) => Store::open(url).await,
-        None => Store::open(&format!("sqlite://{}", config.data_dir.join("isobar.db").display())).await,
+        None => Store::open(&format!("sqlite://{}", sqlite_file(config).display())).await,
     }
+}
+
+/// Where the database is when there is no PostgreSQL.
+pub fn sqlite_file(config: &Config) -> PathBuf {
+    config.data_dir.join("isobar.db")
 }
 
 pub async fn run(config: Config) -> Result<ExitCode> {

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, process::Command};
 use crate::kit::{Libvirt, Process, Site, guest_image, program, wait, wait_until};
 
 /// A guest under software emulation, on a machine that may have other things to do.
-const BOOT: u64 = 120;
+const BOOT: u64 = 240;
 
 #[test]
 fn a_guest_says_hello() {
@@ -57,7 +57,7 @@ fn command(libvirt: &Libvirt) -> Command {
 }
 
 fn host_is_ready(site: &Site) {
-    wait_until("the host is ready", 60, || {
+    wait_until("the host is ready", 120, || {
         site.list("host list").iter().any(|host| host["state"] == "ready")
     });
 }
@@ -85,7 +85,7 @@ fn loses_its_power(site: &Site, libvirt: &Libvirt) {
         panic!("one guest runs: {domains:?}")
     };
     libvirt.virsh(&format!("destroy {domain}"));
-    wait_until("the server is seen to be stopped", 10, || {
+    wait_until("the server is seen to be stopped", 60, || {
         site.state("web") == "stopped"
     });
     assert_eq!(site.json("server show web")["power_state"], "off");
@@ -96,7 +96,7 @@ fn loses_its_power(site: &Site, libvirt: &Libvirt) {
 /// kill -9 of the agent while it makes a server: the guest that runs does not notice, the new one is finished.
 fn survives_the_agent(site: &Site, libvirt: &Libvirt, agent: Process) -> Process {
     site.ok("server create second --image tiny --flavor small --network lan");
-    wait_until("its disk is being made", 30, || {
+    wait_until("its disk is being made", 120, || {
         disks(site).len() > 1 || site.state("second") != "scheduling"
     });
     agent.kill();
@@ -106,7 +106,7 @@ fn survives_the_agent(site: &Site, libvirt: &Libvirt, agent: Process) -> Process
     );
     let agent = site.start("agent", &mut command(libvirt));
     host_is_ready(site);
-    site.settled(120);
+    site.settled(240);
     assert_eq!(site.state("second"), "running");
     assert_eq!(site.state("web"), "running");
     says_hello(site, "second");

@@ -25,7 +25,7 @@ fn kill_in_the_middle() {
         ("most servers are made", &|| lab.machines() >= 12),
     ];
     for (moment, come) in moments {
-        wait_until(moment, 60, come);
+        wait_until(moment, 120, come);
         controller.kill();
         controller = site.serve();
     }

@@ -34,7 +34,7 @@ fn postgres_roles_and_replicas() {
     site.ok("server create web --image tiny --flavor small --network lan --count 20");
     // Either may have taken the work, and takes it in batches: the one that has some is the one to die.
     let works = |n: &usize| installation.metric(REGIONS[*n], STEPS) > before[*n] + 4.0;
-    let victim = wait("a region makes servers", 60, || [0, 1].into_iter().find(works));
+    let victim = wait("a region makes servers", 120, || [0, 1].into_iter().find(works));
     assert!(lab.machines() < 20, "it is to die before the work is done");
     regions[victim].take().unwrap().kill();
     let survivor = 1 - victim;

@@ -161,13 +161,13 @@ fn refusals(site: &Site) {
         "it says which hosts lack what:\n{}",
         answer.err
     );
-    site.settled(20);
+    site.settled(120);
     // A server that failed for lack of room says so and can be deleted like any other.
     if site.climc("server show other").code == 0 {
         assert_eq!(site.state("other"), "failed");
         site.ok("server delete other --yes --wait");
     }
-    wait_until("only the five are there", 5, || site.list("server list").len() == 5);
+    wait_until("only the five are there", 60, || site.list("server list").len() == 5);
 }
 
 fn the_openstack_client(site: &Site) {

@@ -67,7 +67,7 @@ impl Process {
 
     /// The origin of its `ready` line.
     pub fn ready(&mut self) -> String {
-        wait(&format!("{} prints its ready line", self.name), 60, || {
+        wait(&format!("{} prints its ready line", self.name), 120, || {
             assert!(self.ended().is_none(), "{} ended before it was ready", self.name);
             let text = fs::read_to_string(&self.out).unwrap();
             let line = text.lines().find(|line| line.starts_with("ready"))?;
