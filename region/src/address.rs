@@ -22,12 +22,11 @@ use types::{
     api::{Items, network as api},
     states,
 };
-use web::{Caller, Problem, docs::Operation};
+use web::{Caller, Problem, docs::Operation, query::Plain};
 
 use crate::{
     Routes, State,
     network::{self, range::Range},
-    plain::Plain,
     server,
 };
 

@@ -7,9 +7,9 @@ use auth::Cx;
 use axum::{Json, Router, extract::State as Get, routing::get};
 use serde::Serialize;
 use types::{Error, Result, api::Items};
-use web::{Caller, Problem, docs::Operation};
+use web::{Caller, Problem, docs::Operation, query::Plain};
 
-use crate::{Routes, State, plain::Plain};
+use crate::{Routes, State};
 
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]

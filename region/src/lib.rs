@@ -18,7 +18,6 @@ pub mod swap;
 
 pub mod audit;
 pub mod images;
-pub mod plain;
 pub mod setup;
 pub mod tasks;
 

@@ -5,6 +5,7 @@ pub mod ensure;
 pub mod range;
 
 use auth::Cx;
+use contract::network::{Mode, NetworkSpec};
 use store::{
     Found, Row, Scoped, Tx,
     sea_orm::{self, ActiveValue::Set, entity::prelude::*, sea_query::Expr},
@@ -44,6 +45,21 @@ pub struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// What a cloud is asked for.
+    pub fn spec(&self) -> NetworkSpec {
+        NetworkSpec {
+            name: self.name.clone(),
+            cidr: self.cidr.clone(),
+            gateway: self.gateway.clone(),
+            mode: match self.bridge.clone() {
+                Some(bridge) => Mode::Bridge { bridge },
+                None => Mode::Nat,
+            },
+        }
+    }
+}
 
 impl Row for Entity {
     const NOUN: &'static str = "network";

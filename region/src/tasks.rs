@@ -21,10 +21,10 @@ use types::{
 use web::{
     Caller, Input, Problem,
     docs::Operation,
-    query::{Listing, Wishes},
+    query::{Listing, Plain, Wishes},
 };
 
-use crate::{Routes, State, plain::Plain};
+use crate::{Routes, State};
 
 /// The tasks that hold these objects now, by object id.
 pub async fn holders<T: ToString>(store: &Store, noun: &str, ids: &[T]) -> Result<HashMap<String, TaskId>> {

@@ -29,7 +29,7 @@ use crate::{
     App, Caller, Create, Delete, Input, Made, Problem, Resource, Update, accepted,
     docs::{self, Operation},
     input,
-    query::{Listing, Wishes},
+    query::{Listing, Plain, Wishes},
 };
 
 /// A noun under construction.
@@ -143,12 +143,9 @@ async fn list<A: App, E: Resource<A>>(
 async fn show<A: App, E: Resource<A>>(
     State(app): State<A>,
     Caller(cx): Caller,
+    _: Plain,
     Path(key): Path<String>,
-    RawQuery(raw): RawQuery,
 ) -> Result<Response, Problem> {
-    if let Some((unknown, _)) = crate::query::pairs(raw.as_deref()).into_iter().next() {
-        return Err(crate::query::unknown(&unknown).into());
-    }
     let found = app.store().find::<E>(&cx, "get", &key).await?;
     shown::<A, E>(&app, &cx, found.into_inner(), StatusCode::OK).await
 }
@@ -195,6 +192,7 @@ async fn create<A: App, E: Create<A>>(
 async fn update<A: App, E: Update<A>>(
     State(app): State<A>,
     Caller(cx): Caller,
+    _: Plain,
     Path(key): Path<String>,
     headers: HeaderMap,
     Input(body): Input<<E as Update<A>>::Input>,

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use axum::{extract::FromRequestParts, http::request::Parts};
 use store::{Filter, Op, Query};
 use types::{Error, Result};
+
+use crate::Problem;
 
 /// What the caller of a list wrote.
 #[derive(Debug, Default)]
@@ -66,6 +69,20 @@ impl Wishes {
             }
         }
         Ok(wishes)
+    }
+}
+
+/// For routes that take no parameters: the query string was empty.
+pub struct Plain;
+
+impl<S: Send + Sync> FromRequestParts<S> for Plain {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        match pairs(parts.uri.query()).into_iter().next() {
+            Some((key, _)) => Err(unknown(&key).into()),
+            None => Ok(Self),
+        }
     }
 }
 

@@ -2,9 +2,9 @@
 
 use axum::{Json, Router, extract::State as Get, routing::get};
 use types::api::{Items, account::Driver};
-use web::{Caller, Problem, docs::Operation};
+use web::{Caller, Problem, docs::Operation, query::Plain};
 
-use crate::{Routes, State, plain::Plain};
+use crate::{Routes, State};
 
 pub fn routes() -> Routes {
     use utoipa::openapi::HttpMethod;

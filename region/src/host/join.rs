@@ -11,10 +11,10 @@ use types::{
     Error, ExternalRef, HostId, JoinTokenId, Json as JsonColumn, Kind, Result, Size, Timestamp, ZoneId,
     api::host as api, states,
 };
-use web::{Caller, Input, Problem, docs::Operation};
+use web::{Caller, Input, Problem, docs::Operation, query::Plain};
 
 use super::{INVENTORY, authority, intent::Intent};
-use crate::{Routes, State, account, host, place::zone, plain::Plain};
+use crate::{Routes, State, account, host, place::zone};
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]

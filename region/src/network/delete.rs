@@ -125,30 +125,16 @@ impl Step for RemoveNetwork {
             let cloud = cx.cloud(self.account).await?;
             let networks = family(cloud.networks(), "networks")?;
             // Without a reference the effect may or may not have happened: creating again with the token finds it.
-            let external =
-                match row.external_id {
-                    Some(external) => external,
-                    None => {
-                        let network = cx.store().one(Entity::find_by_id(self.network)).await?;
-                        let network = network.ok_or_else(|| Error::not_found("network", self.network))?;
-                        let mode = network.bridge.map_or(contract::network::Mode::Nat, |bridge| {
-                            contract::network::Mode::Bridge { bridge }
-                        });
-                        let spec = contract::NetworkSpec {
-                            name: network.name,
-                            cidr: network.cidr,
-                            gateway: network.gateway,
-                            mode,
-                        };
-                        let token = ensure::token(self.network);
-                        settled(
-                            cx,
-                            networks
-                                .create(&cx.call(), &spec, &place(&self.host, None), &token)
-                                .await?,
-                        )?
-                    }
-                };
+            let external = match row.external_id {
+                Some(external) => external,
+                None => {
+                    let network = cx.store().one(Entity::find_by_id(self.network)).await?;
+                    let network = network.ok_or_else(|| Error::not_found("network", self.network))?;
+                    let place = place(&self.host, None);
+                    let token = ensure::token(self.network);
+                    settled(cx, networks.create(&cx.call(), &network.spec(), &place, &token).await?)?
+                }
+            };
             settled(cx, networks.delete(&cx.call(), &external).await?)?;
         }
         let tx = cx.tx().await?;

@@ -1,6 +1,5 @@
 //! Making a network exist where a server needs it. The intent is a row before the effect, so that deleting finds it.
 
-use contract::network::{Mode, NetworkSpec};
 use serde::{Deserialize, Serialize};
 use store::{
     Tx,
@@ -57,18 +56,8 @@ impl Step for EnsureNetwork {
         tx.commit().await?;
         let cloud = cx.cloud(self.account).await?;
         let networks = family(cloud.networks(), "networks")?;
-        let mode = match row.bridge {
-            Some(bridge) => Mode::Bridge { bridge },
-            None => Mode::Nat,
-        };
-        let spec = NetworkSpec {
-            name: row.name,
-            cidr: row.cidr,
-            gateway: row.gateway,
-            mode,
-        };
         let made = networks
-            .create(&cx.call(), &spec, &place(&self.host, None), &token(self.network))
+            .create(&cx.call(), &row.spec(), &place(&self.host, None), &token(self.network))
             .await?;
         let external = settled(cx, made)?;
         let tx = cx.tx().await?;
