@@ -8,6 +8,7 @@ mod control;
 mod engine;
 mod faults;
 mod fence;
+mod model;
 mod reconcile;
 mod toys;
 mod world;
