@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, process::Command};
 
-use crate::kit::{Libvirt, Process, Site, guest_image, program, wait, wait_until};
+use crate::kit::{Libvirt, Process, Roles, Site, guest_image, postgres, program, wait, wait_until};
 
 /// A guest under software emulation, on a machine that may have other things to do.
 const BOOT: u64 = 240;
@@ -10,10 +10,24 @@ const BOOT: u64 = 240;
 #[test]
 fn a_guest_says_hello() {
     let site = Site::new();
-    let libvirt = Libvirt::start(&site);
     let mut controller = site.serve();
     let origin = controller.ready();
-    let agent = agent(&site, &libvirt, &origin);
+    hello(&site, &origin);
+    assert!(controller.stop().success());
+}
+
+#[test]
+fn a_guest_says_hello_through_replicas() {
+    let site = Site::new();
+    let (_database, url) = postgres();
+    let roles = Roles::start(&site, &url);
+    hello(&site, &roles.origin());
+    roles.stop();
+}
+
+fn hello(site: &Site, origin: &str) {
+    let libvirt = Libvirt::start(site);
+    let agent = agent(site, &libvirt, origin);
     let file = guest_image();
     site.ok(&format!(
         "image create tiny --file {} --format qcow2 --wait",
@@ -23,20 +37,19 @@ fn a_guest_says_hello() {
     site.ok("flavor create small --vcpus 1 --memory 256M --disk 1G");
 
     site.ok("server create web --image tiny --flavor small --network lan --wait");
-    says_hello(&site, "web");
-    loses_its_power(&site, &libvirt);
-    let agent = survives_the_agent(&site, &libvirt, agent);
-    the_table_and_virsh_agree(&site, &libvirt, 2);
+    says_hello(site, "web");
+    loses_its_power(site, &libvirt);
+    let agent = survives_the_agent(site, &libvirt, agent);
+    the_table_and_virsh_agree(site, &libvirt, 2);
     site.no_leaks();
 
     site.ok("server delete web second --yes --wait");
     assert!(site.list("server list").is_empty());
-    the_table_and_virsh_agree(&site, &libvirt, 0);
-    assert!(disks(&site).is_empty(), "disks are left: {:?}", disks(&site));
+    the_table_and_virsh_agree(site, &libvirt, 0);
+    assert!(disks(site).is_empty(), "disks are left: {:?}", disks(site));
     site.no_leaks();
     site.ok("network delete lan --yes --wait");
     assert!(agent.stop().success());
-    assert!(controller.stop().success());
 }
 
 /// The agent of this machine, joined and ready. Later starts need no token.

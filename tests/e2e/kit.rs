@@ -2,13 +2,15 @@
 
 mod peers;
 mod process;
+mod roles;
 mod sim;
 mod site;
 
 use std::time::{Duration, Instant};
 
-pub use peers::{Libvirt, guest_image, openstack, postgres};
+pub use peers::{Libvirt, Postgres, guest_image, openstack, postgres};
 pub use process::{Process, program};
+pub use roles::Roles;
 pub use sim::Lab;
 pub use site::Site;
 

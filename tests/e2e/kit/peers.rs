@@ -40,6 +40,38 @@ pub fn postgres() -> (Database, String) {
     (database, url)
 }
 
+/// A PostgreSQL of this test alone, which may be crashed.
+pub struct Postgres {
+    directory: PathBuf,
+    pub url: String,
+}
+
+impl Postgres {
+    pub fn start(site: &Site) -> Self {
+        let directory = site.path("postgres");
+        let text = tool(&["postgres", "start", directory.to_str().unwrap()]);
+        let url = text.trim().strip_prefix("ISOBAR_TEST_POSTGRES=").unwrap().to_owned();
+        Self { directory, url }
+    }
+
+    /// Every process of it ends in the middle of what it does; it recovers from its log and serves again.
+    pub fn crash(&self) {
+        tool(&["postgres", "restart", self.directory.to_str().unwrap()]);
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let stopped = Command::new(root().join("tools/postgres"))
+            .arg("stop")
+            .arg(&self.directory)
+            .status();
+        if !stopped.is_ok_and(|status| status.success()) {
+            eprintln!("PostgreSQL in {} could not be stopped", self.directory.display());
+        }
+    }
+}
+
 /// The small bootable guest; made when it is not there.
 pub fn guest_image() -> PathBuf {
     let directory = root().join("target/guest");
