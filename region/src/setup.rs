@@ -68,6 +68,16 @@ pub fn workflows() -> Registry {
 
 /// Runs tasks and reconcilers until `shutdown`; returns when what was running has ended or was handed over.
 pub async fn work(state: State, replica: &str, shutdown: CancellationToken) {
+    let _here = match task::arrive(&state.store).await {
+        Ok(presence) => Some(presence),
+        Err(error) => {
+            tracing::warn!(
+                error = error.chain(),
+                "what a dead process left is taken up when its leases run out"
+            );
+            None
+        }
+    };
     let engine = Engine::builder(state.store.clone(), workflows())
         .extension(state.clone())
         .owner(replica)

@@ -1,6 +1,6 @@
 //! Opening a database. SQLite gets one writing connection and several reading ones; PostgreSQL one pool.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, EntityTrait, FromQueryResult,
@@ -16,6 +16,8 @@ pub struct Store {
     pub(crate) read: DatabaseConnection,
     pub(crate) write: DatabaseConnection,
     signals: Arc<Signals>,
+    /// The lock file beside a SQLite database.
+    pub(crate) presence: Option<PathBuf>,
 }
 
 impl Store {
@@ -30,6 +32,7 @@ impl Store {
                 read,
                 write,
                 signals: Arc::default(),
+                presence: Some(format!("{path}-workers").into()),
             });
         }
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
@@ -48,6 +51,7 @@ impl Store {
             read: pool.clone(),
             write: pool,
             signals: Arc::default(),
+            presence: None,
         };
         store
             .signals

@@ -23,6 +23,7 @@
 pub mod control;
 pub mod cx;
 pub mod engine;
+pub mod orphans;
 pub mod reconcile;
 pub mod registry;
 pub mod row;
@@ -35,6 +36,7 @@ pub mod workflow;
 pub use control::{abandon, cancel, retry, wake};
 pub use cx::{StepCx, TaskCx};
 pub use engine::{Engine, Extensions, Settings};
+pub use orphans::arrive;
 pub use reconcile::{Next, ReconcileCx, Reconciler};
 pub use registry::Registry;
 pub use start::{Target, hold, start};

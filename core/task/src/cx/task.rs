@@ -185,12 +185,14 @@ impl TaskCx {
         }
     }
 
-    /// How many steps of the journal the run did not come to.
-    pub(crate) fn untouched(&self) -> usize {
-        self.lock()
-            .journal
-            .len()
-            .saturating_sub(self.next.load(Ordering::Relaxed))
+    /// How many steps the run came to.
+    pub(crate) fn taken(&self) -> usize {
+        self.next.load(Ordering::Relaxed)
+    }
+
+    /// Whether the journal has steps that the run did not come to.
+    pub(crate) fn has_untaken_steps(&self) -> bool {
+        self.taken() < self.lock().journal.len()
     }
 
     /// Whether a step gave up and the workflow went on.

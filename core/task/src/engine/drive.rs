@@ -86,10 +86,10 @@ async fn forward(shared: &Arc<Shared>, hand: &Arc<Hand>, workflow: &dyn AnyWorkf
             return Ok(Some(Error::broken(text)));
         }
     }
-    if cx.untouched() > 0 {
+    if cx.has_untaken_steps() {
         let text = format!(
-            "the journal has {} steps that this version does not take",
-            cx.untouched()
+            "the journal has steps from {} on that this version does not take",
+            cx.taken()
         );
         return Err(Stop::Stuck(Error::broken(text).code(MISFIT)));
     }

@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use sea_orm::{EntityTrait, QueryFilter, sea_query::Expr};
-use types::states::Task;
+use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
+use types::{Timestamp, states::Task};
 
 use super::Shared;
 use crate::row::task;
@@ -36,8 +36,13 @@ pub(super) fn undo(name: &'static str, took: Duration, ok: bool) {
 pub(super) async fn watch(shared: Arc<Shared>) {
     loop {
         let queued = task::Entity::find().filter(Expr::cust("state = 'queued'"));
+        let oldest = queued.clone().order_by_asc(task::Column::Id).limit(1);
         if let Ok(tasks) = shared.store.count(queued).await {
             metrics::gauge!("isobar_task_queue_depth").set(tasks as f64);
+        }
+        if let Ok(row) = shared.store.one(oldest).await {
+            let age = row.map_or(Duration::ZERO, |row| Timestamp::now().since(row.created_at));
+            metrics::gauge!("isobar_task_oldest_seconds").set(age.as_secs_f64());
         }
         tokio::time::sleep(MEASURED_EVERY).await;
     }

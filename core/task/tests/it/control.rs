@@ -1,7 +1,7 @@
 //! What people do: cancel, ask for a busy resource, repair, give up; and journals that fit the code no more.
 
 use serde_json::json;
-use store::sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use store::sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use task::row::step;
 use types::{Error, Kind, TaskId, states::Task};
 
@@ -145,7 +145,41 @@ async fn a_changed_output_needs_an_operator(world: World) {
     misfit(world, step::Column::Output, r#"{"id":1}"#, reason).await;
 }
 
+/// The journal knows a step that the code does not come to any more.
+async fn a_dropped_step_needs_an_operator(world: World) {
+    let (task, engine) = at_the_gate(&world, true).await;
+    engine.kill().await;
+    let tx = world.store.begin().await.unwrap();
+    let extra = step::Model {
+        seq: 3,
+        token: format!("{task}-3"),
+        ..world.steps(task).await[0].clone()
+    };
+    let extra: step::ActiveModel = extra.into();
+    tx.insert(step::ActiveModel {
+        seq: Set(2),
+        token: Set(format!("{task}-2")),
+        params: Set(types::Json(json!({ "name": "b" }))),
+        ..extra.clone()
+    })
+    .await
+    .unwrap();
+    tx.insert(extra.reset_all()).await.unwrap();
+    tx.commit().await.unwrap();
+    world.cloud.open.send_replace(true);
+    let engine = Running::new(world.builder().build());
+    assert_eq!(world.ended(task).await, Task::NeedsOperator);
+    engine.stop().await;
+    let error = world.row(task).await.stuck.unwrap().0;
+    let reason = "the journal has steps from 3 on that this version does not take";
+    assert_eq!(
+        (error.code.as_str(), error.message.as_str()),
+        ("journal_misfit", reason)
+    );
+}
+
 on_both! {
+    a_dropped_step_needs_an_operator
     a_cancel_interrupts_and_undoes
     a_step_that_may_not_be_interrupted_ends_first
     a_task_that_never_began_is_cancelled

@@ -9,6 +9,7 @@ mod engine;
 mod faults;
 mod fence;
 mod model;
+mod orphans;
 mod reconcile;
 mod toys;
 mod world;
