@@ -54,19 +54,66 @@ impl Roles {
     }
 }
 
-/// The origin of the process that serves `role`, for a process that does not.
-pub fn elsewhere(config: &Config, role: Role) -> Result<&str> {
-    let (key, url) = match role {
+/// The origins of the processes that serve `role`, for a process that does not: one, or several with commas.
+pub fn elsewhere(config: &Config, role: Role) -> Result<Vec<String>> {
+    let (key, text) = match role {
         Role::Keystone => ("keystone_url", &config.keystone_url),
         Role::Region => ("region_url", &config.region_url),
         Role::Scheduler => ("scheduler_url", &config.scheduler_url),
         Role::Glance => ("glance_url", &config.glance_url),
         Role::Apigateway => return Err(Error::broken("nothing calls the gateway")),
     };
-    url.as_deref().map(|url| url.trim_end_matches('/')).ok_or_else(|| {
-        Error::invalid(format!(
+    let words = text.as_deref().unwrap_or_default().split(',').map(str::trim);
+    let origins: Vec<_> = words
+        .filter(|word| !word.is_empty())
+        .map(|word| word.trim_end_matches('/').to_owned())
+        .collect();
+    if origins.is_empty() {
+        return Err(Error::invalid(format!(
             "this process does not serve {role:?} itself: set {key} (or ISOBAR_{}) to where it is",
             key.to_uppercase()
-        ))
-    })
+        )));
+    }
+    match origins
+        .iter()
+        .find(|origin| !origin.starts_with("http://") && !origin.starts_with("https://"))
+    {
+        Some(wrong) => Err(Error::invalid(format!(
+            "{key} names `{wrong}`: write http:// or https:// before each of its origins"
+        ))),
+        None => Ok(origins),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scheduler_at(text: &str) -> Result<Vec<String>> {
+        let config = Config {
+            scheduler_url: Some(text.to_owned()),
+            ..Config::default()
+        };
+        elsewhere(&config, Role::Scheduler)
+    }
+
+    #[test]
+    fn a_setting_names_one_replica_or_several() {
+        assert_eq!(scheduler_at("http://a:1/").unwrap(), ["http://a:1"]);
+        assert_eq!(
+            scheduler_at("http://a:1, https://b:2/,").unwrap(),
+            ["http://a:1", "https://b:2"]
+        );
+    }
+
+    #[test]
+    fn a_setting_that_names_nobody_is_refused_by_its_key() {
+        for (text, said) in [
+            (" , ", "set scheduler_url (or ISOBAR_SCHEDULER_URL)"),
+            ("http://a, b:2", "scheduler_url names `b:2`"),
+        ] {
+            let error = scheduler_at(text).unwrap_err();
+            assert!(error.message.contains(said), "{}", error.message);
+        }
+    }
 }

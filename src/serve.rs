@@ -285,12 +285,11 @@ impl Peers {
             }
             // Only the region calls others; a role that calls nobody needs no addresses.
             if !roles.has(Role::Region) {
-                return Ok((Peer::http(name, ""), Slot(None)));
+                return Ok((Peer::local(name).0, Slot(None)));
             }
-            Ok((
-                Peer::http(name, &format!("{}{prefix}", elsewhere(config, role)?)),
-                Slot(None),
-            ))
+            let bases = elsewhere(config, role)?;
+            let bases = bases.iter().map(|origin| format!("{origin}{prefix}"));
+            Ok((Peer::http(name, bases), Slot(None)))
         };
         let (keystone_peer, keystone) = connect("keystone", Role::Keystone, "/identity")?;
         let (glance_peer, glance) = connect("glance", Role::Glance, "/image")?;
@@ -344,7 +343,7 @@ impl Services {
             Ok::<_, Error>(match app {
                 Some(app) if prefix.is_empty() => apigateway::Upstream::Local(app),
                 Some(app) => apigateway::Upstream::Local(Router::new().nest_service(prefix, app)),
-                None => apigateway::Upstream::Http(elsewhere(config, role)?.to_owned()),
+                None => apigateway::Upstream::Http(elsewhere(config, role)?),
             })
         };
         let options = apigateway::Options {

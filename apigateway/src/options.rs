@@ -11,8 +11,9 @@ use web::health::Check;
 pub enum Upstream {
     /// In this process. It must answer the full paths: the gateway takes nothing off.
     Local(Router),
-    /// Another process, by its origin without a slash at the end: `http://10.0.0.5:5000`.
-    Http(String),
+    /// Other processes that serve the same, by their origins: `http://10.0.0.5:5000`. One that accepts no connection is
+    /// passed over for the next; the one that answered last is asked first.
+    Http(Vec<String>),
 }
 
 impl Default for Upstream {
@@ -87,7 +88,7 @@ pub struct Limits {
     /// Until a service begins to answer. Uploads and requests with `wait` are not held to it, and an answer that has
     /// begun, like an event stream, may last for ever. Default: 60 s.
     pub patience: Duration,
-    /// Until a service in another process accepts a connection. Default: 5 s.
+    /// Until one replica of a service in another process accepts a connection. Default: 2 s.
     pub connect: Duration,
 }
 
@@ -96,7 +97,7 @@ impl Default for Limits {
         Self {
             body: 8 << 20,
             patience: Duration::from_secs(60),
-            connect: Duration::from_secs(5),
+            connect: Duration::from_secs(2),
         }
     }
 }

@@ -1,6 +1,10 @@
 //! One service behind the gateway, called in its router or over HTTP; bodies stream through, whichever way.
 
-use std::time::Duration;
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -9,9 +13,13 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Uri, header},
     response::Response,
 };
+use futures::TryStreamExt;
 use tower::ServiceExt;
 use types::{Error, Result};
-use web::caller::{REQUEST_ID, RequestId};
+use web::{
+    caller::{REQUEST_ID, RequestId},
+    origins::{Origins, Unanswered},
+};
 
 use crate::{
     Upstream,
@@ -28,7 +36,7 @@ enum Transport {
     Local(Router),
     Http {
         client: Result<reqwest::Client>,
-        origin: String,
+        origins: Origins,
     },
 }
 
@@ -52,9 +60,9 @@ impl Service {
     pub fn new(name: &'static str, upstream: &Upstream, connect: Duration) -> Self {
         let transport = match upstream {
             Upstream::Local(router) => Transport::Local(router.clone()),
-            Upstream::Http(origin) => Transport::Http {
+            Upstream::Http(origins) => Transport::Http {
                 client: http_client(connect),
-                origin: origin.trim_end_matches('/').to_owned(),
+                origins: Origins::new(name, origins),
             },
         };
         Self { name, transport }
@@ -79,11 +87,10 @@ impl Service {
                     .await
                     .unwrap_or_else(|never| match never {}))
             }
-            Transport::Http { client, origin } => {
-                *onward.uri_mut() = target(&parts.uri, origin).map_err(|e| self.unwritable(e))?;
-                let http = client.as_ref().map_err(Clone::clone)?;
-                let request = reqwest::Request::try_from(onward.map(streamed)).map_err(|e| self.unwritable(e))?;
-                let answer = http.execute(request).await.map_err(|e| self.lost(e))?;
+            Transport::Http { client, origins } => {
+                let build = self.builder(&parts.uri, onward);
+                let client = client.as_ref().map_err(Clone::clone)?;
+                let answer = origins.send(client, build).await.map_err(|e| self.lost(e))?;
                 let mut answer = Response::from(answer).map(Body::new);
                 remove_one_hop(answer.headers_mut());
                 Ok(answer)
@@ -91,18 +98,38 @@ impl Service {
         }
     }
 
+    /// Makes the request for one replica after another. The one body there is is lent to each: it belongs to the first
+    /// that reads of it. A replica that accepts no connection has read nothing, so the next one sends all of it, without
+    /// a byte being kept here. Should a body ever be asked for twice, the second request fails instead of being cut.
+    fn builder(&self, uri: &Uri, request: Request) -> impl Fn(&str) -> Result<reqwest::Request> {
+        let (parts, body) = request.into_parts();
+        let empty = axum::body::HttpBody::is_end_stream(&body);
+        let body = Arc::new(Mutex::new(Some(body)));
+        move |origin| {
+            // A body that is not there must not become a chunked one.
+            let body = if empty {
+                reqwest::Body::from("")
+            } else {
+                lent(body.clone())
+            };
+            let mut request = axum::http::Request::from_parts(parts.clone(), body);
+            *request.uri_mut() = target(uri, origin).map_err(|e| self.unwritable(e))?;
+            reqwest::Request::try_from(request).map_err(|e| self.unwritable(e))
+        }
+    }
+
     /// Whether it is alive. What is in this process is.
     pub async fn probe(&self) -> Result<()> {
-        let Transport::Http { client, origin } = &self.transport else {
+        let Transport::Http { client, origins } = &self.transport else {
             return Ok(());
         };
-        let answer = client
-            .as_ref()
-            .map_err(Clone::clone)?
-            .get(format!("{origin}/healthz"))
-            .send()
-            .await;
-        match answer.map_err(|e| self.lost(e))?.status() {
+        let client = client.as_ref().map_err(Clone::clone)?;
+        let build = |origin: &str| {
+            let request = client.get(format!("{origin}/healthz")).build();
+            request.map_err(|e| self.unwritable(e))
+        };
+        let answer = origins.send(client, build).await.map_err(|e| self.lost(e))?;
+        match answer.status() {
             status if status.is_success() => Ok(()),
             status => Err(Error::unavailable(format!(
                 "the {} service answers {status}",
@@ -115,16 +142,20 @@ impl Service {
         Error::invalid(format!("this request cannot be written for the {} service", self.name)).because(error)
     }
 
-    /// Without the address in it: clients need not know where services live.
-    fn lost(&self, error: reqwest::Error) -> Error {
-        let sentence = if error.is_connect() {
-            format!("the {} service cannot be reached: try again in a moment", self.name)
-        } else {
-            format!("the connection to the {} service broke before it answered", self.name)
+    /// Without an address in it: clients need not know where services live. The log names each.
+    fn lost(&self, failure: Unanswered) -> Error {
+        let name = self.name;
+        let unreached = || Error::unavailable(format!("the {name} service cannot be reached: try again in a moment"));
+        let error = match failure {
+            Unanswered::Unwritable(error) => return error,
+            Unanswered::Unreached(None) => unreached(),
+            Unanswered::Unreached(Some(cause)) => unreached().because(cause.without_url()),
+            Unanswered::Broken(cause) => {
+                Error::unavailable(format!("the connection to the {name} service broke before it answered"))
+                    .because(cause.without_url())
+            }
         };
-        Error::unavailable(sentence)
-            .because(error.without_url())
-            .details(serde_json::json!({ "service": self.name }))
+        error.details(serde_json::json!({ "service": name }))
     }
 }
 
@@ -139,13 +170,14 @@ fn http_client(connect: Duration) -> Result<reqwest::Client> {
     client.map_err(|e| Error::unavailable("the gateway cannot make connections to its services").because(e))
 }
 
-/// A body that is not there must not become a chunked one.
-fn streamed(body: Body) -> reqwest::Body {
-    use axum::body::HttpBody;
-    if body.is_end_stream() {
-        return reqwest::Body::from("");
-    }
-    reqwest::Body::wrap_stream(body.into_data_stream())
+/// A body that is taken out of `slot` when it is first read.
+fn lent(slot: Arc<Mutex<Option<Body>>>) -> reqwest::Body {
+    let take = async move {
+        let body = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let body = body.ok_or_else(|| io::Error::other("this body was sent already"))?;
+        Ok::<_, io::Error>(body.into_data_stream().map_err(io::Error::other))
+    };
+    reqwest::Body::wrap_stream(futures::stream::once(take).try_flatten())
 }
 
 fn target(uri: &Uri, origin: &str) -> Result<Uri, axum::http::uri::InvalidUri> {

@@ -124,7 +124,7 @@ async fn a_dead_service_is_named_in_one_sentence() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let image = Upstream::Http(format!("http://{free}"));
+    let image = Upstream::Http(vec![format!("http://{free}")]);
     let app = app(Options {
         image,
         ..echoes(Place::Here).await

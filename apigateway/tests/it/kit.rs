@@ -25,7 +25,7 @@ pub const PLACES: [Place; 2] = [Place::Here, Place::Elsewhere];
 pub async fn upstream(place: Place, router: Router) -> Upstream {
     match place {
         Place::Here => Upstream::Local(router),
-        Place::Elsewhere => Upstream::Http(serve(router).await),
+        Place::Elsewhere => Upstream::Http(vec![serve(router).await]),
     }
 }
 

@@ -7,5 +7,6 @@ mod kit;
 mod forwarding;
 mod limits;
 mod own;
+mod replicas;
 mod sessions;
 mod streams;

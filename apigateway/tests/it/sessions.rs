@@ -271,7 +271,7 @@ async fn a_session_that_cannot_be_ended_stays() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let identity = Upstream::Http(format!("http://{free}"));
+    let identity = Upstream::Http(vec![format!("http://{free}")]);
     let app = app(Options {
         identity,
         ..echoes(Place::Here).await

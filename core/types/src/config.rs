@@ -50,11 +50,11 @@ pub const FIELDS: &[(&str, &str)] = &[
     ),
     (
         "keystone_url",
-        "where another process serves keystone, when this one does not",
+        "where other processes serve keystone, when this one does not: one origin, or several with commas",
     ),
-    ("region_url", "where another process serves region"),
-    ("scheduler_url", "where another process serves scheduler"),
-    ("glance_url", "where another process serves glance"),
+    ("region_url", "the same for region"),
+    ("scheduler_url", "the same for scheduler"),
+    ("glance_url", "the same for glance"),
     (
         "service_secret",
         "password of the service user; the same in every process of one installation",

@@ -9,6 +9,7 @@ pub mod health;
 pub mod input;
 pub mod noun;
 pub mod observe;
+pub mod origins;
 pub mod peer;
 pub mod problem;
 pub mod query;

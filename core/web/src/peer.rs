@@ -16,18 +16,27 @@ use tokio::sync::Mutex;
 use tower::ServiceExt;
 use types::{Error, Kind, Result};
 
-use crate::caller::REQUEST_ID;
+use crate::{
+    caller::REQUEST_ID,
+    origins::{Origins, Unanswered},
+};
 
 /// How long a call to another service may take.
 const LIMIT: Duration = Duration::from_secs(30);
+
+/// How long one replica of it may take to accept a connection.
+const CONNECT: Duration = Duration::from_secs(2);
+
+/// An answer that has begun.
+type Answer = (StatusCode, http::HeaderMap, BoxStream<'static, Result<Bytes>>);
 
 #[derive(Clone)]
 enum Transport {
     /// Filled after all routers are made, since they refer to each other.
     Local(Arc<OnceLock<Router>>),
     Http {
-        client: reqwest::Client,
-        base: String,
+        client: Result<reqwest::Client>,
+        origins: Arc<Origins>,
     },
 }
 
@@ -64,11 +73,13 @@ impl Peer {
         )
     }
 
-    /// A service elsewhere; `base` without a slash at the end.
-    pub fn http(name: &'static str, base: &str) -> Self {
+    /// A service elsewhere, by the URLs below which its replicas serve it. When one of them accepts no connection the
+    /// next is asked, and the one that answered is the first to be asked from then on.
+    pub fn http(name: &'static str, bases: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let client = reqwest::Client::builder().connect_timeout(CONNECT).build();
         let transport = Transport::Http {
-            client: reqwest::Client::new(),
-            base: base.trim_end_matches('/').to_owned(),
+            client: client.map_err(|e| Error::unavailable(format!("connections to {name} cannot be made")).because(e)),
+            origins: Arc::new(Origins::new(name, bases)),
         };
         Self {
             name,
@@ -131,14 +142,11 @@ impl Peer {
         Ok(answer)
     }
 
-    async fn send(
-        &self,
-        method: Method,
-        request_id: &str,
-        path: &str,
-        body: Vec<u8>,
-    ) -> Result<(StatusCode, http::HeaderMap, BoxStream<'static, Result<Bytes>>)> {
-        let mut request = Request::builder().method(method).header(REQUEST_ID, request_id);
+    async fn send(&self, method: Method, request_id: &str, path: &str, body: Vec<u8>) -> Result<Answer> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(REQUEST_ID, request_id);
         if !body.is_empty() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
@@ -146,32 +154,53 @@ impl Peer {
             request = request.header("x-auth-token", Box::pin(login.token(request_id)).await?);
         }
         let name = self.name;
-        let broken = move |e: http::Error| Error::broken(format!("a request to {name} could not be built")).because(e);
+        let request = request.body(Bytes::from(body)).map_err(|e| unwritable(name, e))?;
         match &self.transport {
             Transport::Local(router) => {
                 let router = router
                     .get()
                     .cloned()
                     .ok_or_else(|| Error::unavailable(format!("{name} has not started yet")))?;
-                let request = request.uri(path).body(Body::from(body)).map_err(broken)?;
-                let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
-                let (parts, body) = response.into_parts();
+                let response = router.oneshot(request.map(Body::from)).await;
+                let (parts, body) = response.unwrap_or_else(|never| match never {}).into_parts();
                 let stream = TryStreamExt::map_err(body.into_data_stream(), move |e| lost(name, e)).boxed();
                 Ok((parts.status, parts.headers, stream))
             }
-            Transport::Http { client, base } => {
-                let request = request.uri(format!("{base}{path}")).body(body).map_err(broken)?;
-                let request = reqwest::Request::try_from(request).map_err(|e| lost(name, e))?;
-                let response = client.execute(request).await.map_err(|e| lost(name, e))?;
-                let (status, headers) = (response.status(), response.headers().clone());
-                Ok((
-                    status,
-                    headers,
-                    response.bytes_stream().map_err(move |e| lost(name, e)).boxed(),
-                ))
+            Transport::Http { client, origins } => {
+                let client = client.as_ref().map_err(Clone::clone)?;
+                send_http(name, client, origins, &request, path).await
             }
         }
     }
+}
+
+async fn send_http(
+    name: &'static str,
+    client: &reqwest::Client,
+    origins: &Origins,
+    request: &Request<Bytes>,
+    path: &str,
+) -> Result<Answer> {
+    let build = |origin: &str| {
+        let mut request = request.clone();
+        *request.uri_mut() = format!("{origin}{path}").parse().map_err(|e| unwritable(name, e))?;
+        reqwest::Request::try_from(request).map_err(|e| unwritable(name, e))
+    };
+    let response = origins.send(client, build).await.map_err(|failure| match failure {
+        Unanswered::Unwritable(error) => error,
+        Unanswered::Unreached(Some(cause)) => {
+            Error::unavailable(format!("{name} cannot be reached at {origins}")).because(cause)
+        }
+        Unanswered::Unreached(None) => Error::unavailable(format!("{name} cannot be reached: no origin of it is set")),
+        Unanswered::Broken(cause) => lost(name, cause),
+    })?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    let stream = response.bytes_stream().map_err(move |e| lost(name, e)).boxed();
+    Ok((status, headers, stream))
+}
+
+fn unwritable(name: &str, error: impl std::error::Error) -> Error {
+    Error::broken(format!("a request to {name} could not be built")).because(error)
 }
 
 async fn collect(stream: BoxStream<'static, Result<Bytes>>) -> Result<Bytes> {
@@ -182,7 +211,7 @@ async fn collect(stream: BoxStream<'static, Result<Bytes>>) -> Result<Bytes> {
 }
 
 fn lost(name: &str, error: impl std::error::Error) -> Error {
-    Error::unavailable(format!("{name} cannot be reached")).because(error)
+    Error::unavailable(format!("the connection to {name} broke before its answer ended")).because(error)
 }
 
 /// An answer that is not a success, as the error it describes.
