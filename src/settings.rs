@@ -1,5 +1,7 @@
 //! The configuration of this process: file, then environment, then flags. And its log.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 use types::{Error, Result, config::Config};
 
@@ -31,12 +33,13 @@ pub fn load(flags: Common) -> Result<Config> {
     Ok(config)
 }
 
-/// Logs to stderr. A second call changes nothing.
+/// Logs to stderr, with colours only for a person. A second call changes nothing.
 pub fn log(filter: &str, format: &str) -> Result<()> {
     let filter =
         EnvFilter::try_new(filter).map_err(|e| Error::invalid(format!("`{filter}` is not a log filter")).because(e))?;
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .with_writer(std::io::stderr);
     let set = match format {
         "json" => log.json().try_init(),

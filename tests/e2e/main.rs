@@ -7,5 +7,6 @@ mod doctor;
 mod guest;
 mod kill;
 mod kit;
+mod refusals;
 mod replicas;
 mod sqlite;

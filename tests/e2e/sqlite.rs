@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::kit::{Site, guest_image, openstack, wait_until};
+use crate::kit::{Site, guest_image, openstack};
 
 #[test]
 fn sqlite_one_process() {
@@ -27,7 +27,6 @@ fn sqlite_one_process() {
     snapshots(&site);
     events(&site);
     tasks(&site);
-    refusals(&site);
     the_openstack_client(&site);
     site.no_leaks();
 
@@ -143,31 +142,6 @@ fn tasks(site: &Site) {
     let steps = task["steps"].as_array().unwrap();
     assert!(steps.len() > 3, "{task:#}");
     assert!(steps.iter().all(|step| step["state"] == "done"), "{task:#}");
-}
-
-fn refusals(site: &Site) {
-    site.refused(3, "server show nobody");
-    site.refused(3, "server create other --image nothing --flavor small --network lan");
-    site.refused(5, "server create web-1 --image tiny --flavor small --network lan");
-    site.refused(5, "network create lan --cidr 10.21.0.0/24");
-    site.refused(5, "network delete lan --yes");
-    site.refused(2, "server create other --flavour small");
-    site.refused(1, "network create wrong --cidr 10.20.0.0/99");
-    site.ok("flavor create huge --vcpus 500 --memory 4T --disk 1G");
-    let answer = site.climc("server create other --image tiny --flavor huge --network lan --wait");
-    assert_eq!(answer.code, 6, "{}{}", answer.out, answer.err);
-    assert!(
-        answer.err.contains("host"),
-        "it says which hosts lack what:\n{}",
-        answer.err
-    );
-    site.settled(120);
-    // A server that failed for lack of room says so and can be deleted like any other.
-    if site.climc("server show other").code == 0 {
-        assert_eq!(site.state("other"), "failed");
-        site.ok("server delete other --yes --wait");
-    }
-    wait_until("only the five are there", 60, || site.list("server list").len() == 5);
 }
 
 fn the_openstack_client(site: &Site) {

@@ -15,8 +15,8 @@ pub(crate) mod retry;
 mod undo;
 
 use std::{
-    sync::{Arc, Mutex},
-    time::Instant,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use auth::{Cx, Policy};
@@ -85,8 +85,8 @@ pub(crate) struct Hand {
 }
 
 impl Hand {
-    /// `row` as claimed, with the new fence.
-    pub fn new(shared: &Shared, row: task::Model, drain: CancellationToken) -> Self {
+    /// `row` as claimed, with the new fence; the claim was `asked` for then, so that we never count a lease as longer than it is.
+    pub fn new(shared: &Shared, row: task::Model, asked: Instant, drain: CancellationToken) -> Self {
         let cancel = CancellationToken::new();
         if row.cancel_requested {
             cancel.cancel();
@@ -100,7 +100,12 @@ impl Hand {
             cancel,
             lost: CancellationToken::new(),
             drain,
-            renewed: Mutex::new(Instant::now()),
+            renewed: Mutex::new(asked),
         }
+    }
+
+    /// Since the lease was last known to begin.
+    pub fn age(&self) -> Duration {
+        self.renewed.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 }

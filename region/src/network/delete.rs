@@ -24,7 +24,7 @@ pub async fn begin(cx: &Cx, tx: &mut Tx, row: Model) -> Result<Made<Entity>> {
     tx.lock(Entity::find_by_id(row.id)).await?;
     if tx.one(used).await?.is_some() {
         let message = format!(
-            "network `{}` is used by {} server addresses: delete those servers first",
+            "network `{}` has servers on it ({} addresses in use): delete those servers first",
             row.name, row.used
         );
         return Err(Error::conflict(message).code("in_use").on("network", row.id));

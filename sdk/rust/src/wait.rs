@@ -59,7 +59,7 @@ impl Client {
     ) -> Result<task::View> {
         loop {
             let Some(left) = deadline.left() else {
-                let message = format!("task {id} was not over after {:?}; it goes on", deadline.given());
+                let message = format!("{id} was not over after {:?}; it goes on", deadline.given());
                 return Err(types::Error::new(Kind::Timeout, message).on("task", id).into());
             };
             let asked = Instant::now();

@@ -63,10 +63,16 @@ impl Site {
 
     /// Runs climc; `words` are separated by spaces.
     pub fn climc(&self, words: &str) -> Answer {
+        self.climc_as(&[], words)
+    }
+
+    /// As somebody else: `login` goes over the administrator's.
+    pub fn climc_as(&self, login: &[(&str, &str)], words: &str) -> Answer {
         let mut command = program("climc");
         let run = command
             .args(words.split_whitespace())
             .envs(self.login())
+            .envs(login.iter().copied())
             .env("HOME", self.directory.path())
             .env_remove("XDG_CONFIG_HOME")
             .output()
@@ -99,9 +105,22 @@ impl Site {
 
     /// A run that must fail with this code and one clear sentence.
     pub fn refused(&self, code: i32, words: &str) {
+        self.says(code, words, &[]);
+    }
+
+    /// As [`Site::refused`]; the sentence names each of `parts`.
+    pub fn says(&self, code: i32, words: &str, parts: &[&str]) {
         let answer = self.climc(words);
         assert_eq!(answer.code, code, "climc {words}\n{}{}", answer.out, answer.err);
-        assert!(answer.err.starts_with("error: "), "climc {words}\n{}", answer.err);
+        assert!(answer.err.contains("error: "), "climc {words}\n{}", answer.err);
+        for part in parts {
+            assert!(
+                answer.err.contains(part),
+                "climc {words}\n`{part}` is not in: {}",
+                answer.err
+            );
+        }
+        eprintln!("climc {words}\n    {}", answer.err.trim());
     }
 
     /// The state of one server.

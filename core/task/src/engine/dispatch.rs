@@ -1,6 +1,9 @@
 //! The dispatcher: one per process. It claims what fits, fans out, and sleeps until a hint, a timer or the next look.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::{task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -64,13 +67,14 @@ impl Dispatcher {
     async fn claim(&mut self, room: usize) -> types::Result<Option<Duration>> {
         let settings = &self.shared.settings;
         let most = settings.batch.min(room as u64);
+        let asked = Instant::now();
         let rows = claim::some(&self.shared, most).await?;
         if rows.is_empty() {
             let due = claim::next_due(&self.shared).await?.unwrap_or(settings.poll);
             return Ok(Some(due.clamp(Duration::from_millis(2), settings.poll)));
         }
         for row in rows {
-            let hand = Arc::new(Hand::new(&self.shared, row, self.drain.clone()));
+            let hand = Arc::new(Hand::new(&self.shared, row, asked, self.drain.clone()));
             self.hands.add(hand.clone());
             let (shared, hands) = (self.shared.clone(), self.hands.clone());
             self.workers.spawn(async move {

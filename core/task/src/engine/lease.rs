@@ -51,13 +51,17 @@ pub(super) async fn keep(shared: Arc<Shared>, hands: Arc<Hands>) {
         if held.is_empty() {
             continue;
         }
+        let age = held.iter().map(|hand| hand.age()).max().unwrap_or_default();
         let work = async {
-            if hint.is_err() {
+            // Cancels that come in quick succession must not keep the heart from beating.
+            if hint.is_err() || age >= shared.settings.beat {
                 renew(&shared, &held).await?;
             }
             look(&shared, &held).await
         };
-        let done = tokio::time::timeout(shared.settings.lease, work).await;
+        // Not a moment longer than the oldest lease lasts: its worker must stop when another may begin.
+        let left = shared.settings.lease.saturating_sub(age);
+        let done = tokio::time::timeout(left, work).await;
         let done = done.unwrap_or_else(|_| Err(Error::unavailable("the database did not answer")));
         if let Err(error) = done {
             tracing::warn!(error = error.chain(), "claims could not be renewed");
@@ -103,8 +107,7 @@ async fn look(shared: &Shared, held: &[Arc<Hand>]) -> Result<()> {
 /// When the database was silent for a whole lease, others may have our tasks: start nothing more.
 fn give_up_old(shared: &Shared, held: &[Arc<Hand>]) {
     for hand in held {
-        let renewed = *hand.renewed.lock().unwrap_or_else(PoisonError::into_inner);
-        if renewed.elapsed() >= shared.settings.lease {
+        if hand.age() >= shared.settings.lease {
             hand.lost.cancel();
         }
     }

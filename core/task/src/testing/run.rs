@@ -120,10 +120,16 @@ async fn drive_once(plain: &Shared, saboteur: &Arc<Saboteur>) {
         probe: Some(saboteur.clone()),
         ..plain.renamed()
     });
+    let asked = Instant::now();
     let row = claim::by_force(&shared, saboteur.task())
         .await
         .expect("the task can be claimed");
-    let hand = Arc::new(Hand::new(&shared, row, tokio_util::sync::CancellationToken::new()));
+    let hand = Arc::new(Hand::new(
+        &shared,
+        row,
+        asked,
+        tokio_util::sync::CancellationToken::new(),
+    ));
     tokio::select! {
         () = drive::drive(&shared, hand) => {}
         () = saboteur.died.notified() => {}
