@@ -72,7 +72,8 @@ fn draft(cx: &Cx, fields: &Map<String, Value>) -> Result<image::Model> {
     Ok(image)
 }
 
-fn empty(id: ImageId, project: &ProjectId, domain: &DomainId) -> image::Model {
+/// A record without content.
+pub fn empty(id: ImageId, project: &ProjectId, domain: &DomainId) -> image::Model {
     let now = Timestamp::now();
     image::Model {
         id,

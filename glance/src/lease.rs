@@ -70,14 +70,22 @@ fn refusal(image: &image::Model, current: Option<Status>, to: Status) -> Error {
 }
 
 /// Runs `work` and keeps the lease meanwhile. When the lease is lost the work is dropped and may write nothing more.
+///
+/// Both are polled all the time: on SQLite the work may have the one writing connection that the beat waits for.
 pub async fn hold<T>(state: &State, image: &image::Model, work: impl Future<Output = Result<T>>) -> Result<T> {
-    let beat = (state.options.lease / BEATS).max(Duration::from_millis(10));
-    let mut ticks = tokio::time::interval(beat);
-    let mut work = std::pin::pin!(work);
+    tokio::select! {
+        done = work => done,
+        lost = beat(state, image) => Err(lost),
+    }
+}
+
+/// Prolongs the lease until that cannot be.
+async fn beat(state: &State, image: &image::Model) -> Error {
+    let pause = (state.options.lease / BEATS).max(Duration::from_millis(10));
     loop {
-        tokio::select! {
-            done = &mut work => return done,
-            _ = ticks.tick() => prolong(state, image).await?,
+        tokio::time::sleep(pause).await;
+        if let Err(error) = prolong(state, image).await {
+            return error;
         }
     }
 }
@@ -137,5 +145,54 @@ pub async fn give_back(state: &State, image: &image::Model) {
     };
     if let Err(error) = work.await {
         tracing::warn!(error = error.chain(), image = %image.id, "an image stays leased until its lease ends");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::IntoActiveModel;
+
+    use super::*;
+    use crate::create::empty;
+
+    /// The lease's end, read by the writer.
+    async fn until(state: &State, image: &image::Model) -> Timestamp {
+        let tx = state.store.begin().await.unwrap();
+        let row = tx
+            .one(image::Entity::find_by_id(image.id.clone()))
+            .await
+            .unwrap()
+            .unwrap();
+        tx.commit().await.unwrap();
+        row.lease_until
+    }
+
+    /// A beat that waits for the database's one writer must not keep the work that is that writer from going on.
+    #[tokio::test]
+    async fn work_that_writes_and_its_beats_do_not_wait_for_each_other() {
+        let database = testkit::Database::sqlite(crate::MIGRATIONS).await;
+        let dir = tempfile::tempdir().unwrap();
+        let mut state = State::open(database.store.clone(), dir.path(), None).unwrap();
+        state.options.lease = Duration::from_millis(40);
+        let image = empty(
+            uuid::Uuid::new_v4().into(),
+            &"p".parse().unwrap(),
+            &"d".parse().unwrap(),
+        );
+        let tx = state.store.begin().await.unwrap();
+        let image = tx.insert(image.into_active_model().reset_all()).await.unwrap();
+        tx.commit().await.unwrap();
+        let image = take(&state, image, Status::Queued, Status::Saving).await.unwrap();
+        let work = async {
+            let (mut beats, mut last) = (0, image.lease_until);
+            while beats < 50 {
+                let now = until(&state, &image).await;
+                beats += u32::from(now != last);
+                last = now;
+            }
+            Ok(())
+        };
+        let done = tokio::time::timeout(Duration::from_secs(20), hold(&state, &image, work)).await;
+        done.expect("nobody waits").unwrap();
     }
 }

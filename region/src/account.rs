@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use auth::Cx;
 use store::{
-    Found, Row, Scoped, Tx,
+    Found, Row, Scoped, Store, Tx,
     sea_orm::{self, ActiveValue::Set, QueryFilter, entity::prelude::*, sea_query::Expr},
 };
 use task::Target;
@@ -73,6 +73,12 @@ pub fn new_row(
         updated_at: Set(now),
         version: Set(1),
     }
+}
+
+/// Accounts whose clouds are looked at.
+pub async fn live(store: &Store) -> Result<Vec<Model>> {
+    let live = [states::Account::Connected, states::Account::Syncing];
+    store.all(Entity::find().filter(Column::State.is_in(live))).await
 }
 
 /// What a task about this account holds.

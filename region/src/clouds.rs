@@ -3,9 +3,11 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use contract::{
-    Call, Cloud, Site,
+    Call, Cloud, Cursor, Page, Site,
+    page::Skipped,
     site::{Endpoint, Identity},
 };
+use futures::future::BoxFuture;
 use store::{
     Store,
     sea_orm::{ColumnTrait, EntityTrait, QueryFilter},
@@ -132,6 +134,23 @@ pub fn settled<T>(cx: &StepCx, op: contract::Op<T>) -> Result<T> {
 /// The family, or `Unsupported` naming what the cloud lacks.
 pub fn family<'a, T: ?Sized>(family: Option<&'a T>, what: &str) -> Result<&'a T> {
     family.ok_or_else(|| Error::unsupported(format!("this cloud has no {what}")))
+}
+
+/// Hands every item of every page to `take`; what could not be understood is returned.
+pub async fn each<'a, T>(
+    list: impl Fn(Option<Cursor>) -> BoxFuture<'a, Result<Page<T>>> + Send,
+    mut take: impl FnMut(T) + Send,
+) -> Result<Vec<Skipped>> {
+    let (mut skipped, mut from) = (Vec::new(), None);
+    loop {
+        let page = list(from).await?;
+        page.items.into_iter().for_each(&mut take);
+        skipped.extend(page.skipped);
+        from = page.next;
+        if from.is_none() {
+            return Ok(skipped);
+        }
+    }
 }
 
 /// A place on a host of an account.

@@ -17,7 +17,7 @@ use types::{
     states::{self, Power, Server},
 };
 
-use crate::{State, account, host, server, swap::swap, tasks::holders};
+use crate::{State, account, clouds::each, host, server, swap::swap, tasks::holders};
 
 pub struct Observe;
 
@@ -30,12 +30,7 @@ impl Reconciler for Observe {
 
     async fn reconcile(&self, cx: &ReconcileCx) -> Result<Next> {
         let state = cx.get::<State>();
-        let live = [states::Account::Connected, states::Account::Syncing];
-        for account in cx
-            .store()
-            .all(account::Entity::find().filter(account::Column::State.is_in(live)))
-            .await?
-        {
+        for account in account::live(cx.store()).await? {
             if let Err(error) = look(state, cx.cx(), &account).await {
                 tracing::warn!(
                     account = account.name,
@@ -84,18 +79,15 @@ async fn machines(call: &Call, cloud: &dyn Cloud) -> Result<HashMap<ExternalRef,
     let Some(compute) = cloud.compute() else {
         return Ok(HashMap::new());
     };
-    let (mut seen, mut from) = (HashMap::new(), None);
-    loop {
-        let page = compute.list(call, from).await?;
-        for skipped in page.skipped {
-            tracing::warn!(machine = skipped.item, "it could not be read: {}", skipped.reason);
-        }
-        seen.extend(page.items.into_iter().map(|machine| (machine.id, machine.power)));
-        from = page.next;
-        if from.is_none() {
-            return Ok(seen);
-        }
+    let mut seen = HashMap::new();
+    let skipped = each(
+        |from| compute.list(call, from),
+        |machine| seen.extend([(machine.id, machine.power)]),
+    );
+    for skipped in skipped.await? {
+        tracing::warn!(machine = skipped.item, "it could not be read: {}", skipped.reason);
     }
+    Ok(seen)
 }
 
 /// Hosts whose servers nobody can see now: absent from the list does not mean gone.

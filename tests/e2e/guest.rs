@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, process::Command};
 
-use crate::kit::{Libvirt, Process, Roles, Site, guest_image, postgres, program, wait, wait_until};
+use crate::kit::{Libvirt, Process, Roles, Site, postgres, program, wait, wait_until};
 
 /// A guest under software emulation, on a machine that may have other things to do.
 const BOOT: u64 = 240;
@@ -28,11 +28,7 @@ fn a_guest_says_hello_through_replicas() {
 fn hello(site: &Site, origin: &str) {
     let libvirt = Libvirt::start(site);
     let agent = agent(site, &libvirt, origin);
-    let file = guest_image();
-    site.ok(&format!(
-        "image create tiny --file {} --format qcow2 --wait",
-        file.display()
-    ));
+    site.add_image();
     site.ok("network create lan --cidr 10.123.0.0/24");
     site.ok("flavor create small --vcpus 1 --memory 256M --disk 1G");
 

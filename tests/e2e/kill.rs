@@ -1,6 +1,6 @@
 //! kill -9 of the controller while it makes twenty servers: what it had begun is finished or taken back, nothing twice.
 
-use crate::kit::{Lab, Site, guest_image, wait_until};
+use crate::kit::{Lab, Site, wait_until};
 
 const SERVERS: usize = 20;
 
@@ -10,10 +10,10 @@ fn kill_in_the_middle() {
     let state = site.path("sim.journal");
     let lab = Lab::open(&state);
     let mut controller = site.serve();
-    prepare(
-        &site,
-        &format!("--option state={} --option latency_ms=200", state.display()),
-    );
+    site.furnish(&format!(
+        "hosts=8 --option state={} --option latency_ms=200",
+        state.display()
+    ));
     site.ok(&format!(
         "server create web --image tiny --flavor small --network lan --count {SERVERS}"
     ));
@@ -37,20 +37,6 @@ fn kill_in_the_middle() {
     site.no_leaks();
     lab.is_empty();
     assert!(controller.stop().success());
-}
-
-/// What twenty servers need; `options` are the cloud's.
-pub fn prepare(site: &Site, options: &str) {
-    site.ok(&format!(
-        "cloud-account create lab --driver sim --option hosts=8 {options} --wait"
-    ));
-    let file = guest_image();
-    site.ok(&format!(
-        "image create tiny --file {} --format qcow2 --wait",
-        file.display()
-    ));
-    site.ok("network create lan --cidr 10.20.0.0/24");
-    site.ok("flavor create small --vcpus 1 --memory 512M --disk 1G");
 }
 
 /// Every server ended running or failed, the cloud has exactly those that run, and nothing was made twice.

@@ -8,7 +8,7 @@ mod site;
 
 use std::time::{Duration, Instant};
 
-pub use peers::{Libvirt, Postgres, guest_image, openstack, postgres};
+pub use peers::{Libvirt, Postgres, openstack, postgres};
 pub use process::{Process, program};
 pub use roles::Roles;
 pub use sim::Lab;

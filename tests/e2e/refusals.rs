@@ -2,20 +2,13 @@
 
 use std::fs;
 
-use crate::kit::{Site, guest_image, wait_until};
+use crate::kit::{Site, wait_until};
 
 #[test]
 fn bad_input_leaves_nothing() {
     let site = Site::new();
     let controller = site.serve();
-    site.ok("cloud-account create lab --driver sim --option hosts=4 --option latency_ms=200 --wait");
-    let file = guest_image();
-    site.ok(&format!(
-        "image create tiny --file {} --format qcow2 --wait",
-        file.display()
-    ));
-    site.ok("network create lan --cidr 10.20.0.0/24");
-    site.ok("flavor create small --vcpus 1 --memory 512M --disk 1G");
+    site.furnish("hosts=4 --option latency_ms=200");
     site.ok("server create web --image tiny --flavor small --network lan --wait");
     let (used, servers) = (site.json("quota list"), site.list("server list"));
 

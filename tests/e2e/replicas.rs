@@ -1,7 +1,7 @@
 //! PostgreSQL and replicas: a region dies at work, a scheduler dies, the database dies. The others go on, nothing is lost.
 
 use crate::{
-    kill::{all_well, prepare},
+    kill::all_well,
     kit::{Lab, Postgres, Roles, Site, postgres, wait, wait_until},
 };
 
@@ -71,10 +71,10 @@ fn the_database_dies() {
 fn slow_lab(site: &Site) -> Lab {
     let state = site.path("sim.journal");
     let lab = Lab::open(&state);
-    prepare(
-        site,
-        &format!("--option state={} --option latency_ms=400", state.display()),
-    );
+    site.furnish(&format!(
+        "hosts=8 --option state={} --option latency_ms=400",
+        state.display()
+    ));
     lab
 }
 

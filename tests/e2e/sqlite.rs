@@ -4,20 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::kit::{Site, guest_image, openstack};
+use crate::kit::{Site, openstack};
 
 #[test]
 fn sqlite_one_process() {
     let site = Site::new();
     let controller = site.serve();
-    site.ok("cloud-account create lab --driver sim --option hosts=20 --wait");
-    let file = guest_image();
-    site.ok(&format!(
-        "image create tiny --file {} --format qcow2 --wait",
-        file.display()
-    ));
-    site.ok("network create lan --cidr 10.20.0.0/24");
-    site.ok("flavor create small --vcpus 1 --memory 512M --disk 1G");
+    site.furnish("hosts=20");
     site.ok("flavor create medium --vcpus 2 --memory 1G --disk 2G");
 
     create(&site);

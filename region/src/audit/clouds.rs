@@ -12,16 +12,11 @@ use store::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use types::{AccountId, ExternalRef, Result, states};
 
 use super::Leak;
-use crate::{State, account, address, disk, network::ensure, server, tasks::holders};
+use crate::{State, account, address, clouds::each, disk, network::ensure, server, tasks::holders};
 
 pub async fn compare(state: &State, cx: &Cx) -> Result<Vec<Leak>> {
-    let live = [states::Account::Connected, states::Account::Syncing];
     let mut leaks = Vec::new();
-    for account in state
-        .store
-        .all(account::Entity::find().filter(account::Column::State.is_in(live)))
-        .await?
-    {
+    for account in account::live(&state.store).await? {
         match one(state, cx, &account).await {
             Ok(found) => leaks.extend(found),
             Err(error) => leaks.push(Leak::new(
@@ -46,7 +41,6 @@ async fn one(state: &State, cx: &Cx, account: &account::Model) -> Result<Vec<Lea
 }
 
 /// What a cloud has, and what of it could not be looked at.
-#[derive(Default)]
 struct Real {
     items: HashMap<ExternalRef, String>,
     unseen: Vec<(String, String)>,
@@ -191,16 +185,11 @@ async fn gather<'a, T>(
     list: impl Fn(Option<Cursor>) -> BoxFuture<'a, Result<Page<T>>> + Send,
     mut pick: impl FnMut(T) -> Option<(ExternalRef, String)> + Send,
 ) -> Result<Real> {
-    let (mut found, mut from) = (Real::default(), None);
-    loop {
-        let page = list(from).await?;
-        found.items.extend(page.items.into_iter().filter_map(&mut pick));
-        found
-            .unseen
-            .extend(page.skipped.into_iter().map(|skipped| (skipped.item, skipped.reason)));
-        from = page.next;
-        if from.is_none() {
-            return Ok(found);
-        }
-    }
+    let mut items = HashMap::new();
+    let skipped = each(list, |item| items.extend(pick(item))).await?;
+    let unseen = skipped.into_iter().map(|skipped| (skipped.item, skipped.reason));
+    Ok(Real {
+        items,
+        unseen: unseen.collect(),
+    })
 }

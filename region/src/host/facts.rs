@@ -14,7 +14,7 @@ use super::{
     Column, Entity, INVENTORY, Model,
     intent::{Intent, follow},
 };
-use crate::{State, account, storage, swap::set};
+use crate::{State, account, clouds::each, storage, swap::set};
 
 /// Promised vCPUs per physical one, in thousandths.
 pub const CPU_OVERCOMMIT: i64 = 4000;
@@ -34,12 +34,7 @@ impl Reconciler for Facts {
 
     async fn reconcile(&self, cx: &ReconcileCx) -> Result<Next> {
         let state = cx.get::<State>();
-        let live = [states::Account::Connected, states::Account::Syncing];
-        for account in cx
-            .store()
-            .all(account::Entity::find().filter(account::Column::State.is_in(live)))
-            .await?
-        {
+        for account in account::live(cx.store()).await? {
             // One account that does not answer stops no other.
             if let Err(error) = observe(state, cx.cx(), &account).await {
                 tracing::warn!(
@@ -76,18 +71,11 @@ async fn all(call: &Call, cloud: &dyn Cloud) -> Result<Vec<HostFacts>> {
     let Some(hosts) = cloud.hosts() else {
         return Ok(Vec::new());
     };
-    let (mut facts, mut from) = (Vec::new(), None);
-    loop {
-        let page = hosts.list(call, from).await?;
-        for skipped in page.skipped {
-            tracing::warn!(host = skipped.item, "its facts could not be read: {}", skipped.reason);
-        }
-        facts.extend(page.items);
-        from = page.next;
-        if from.is_none() {
-            return Ok(facts);
-        }
+    let mut facts = Vec::new();
+    for skipped in each(|from| hosts.list(call, from), |fact| facts.push(fact)).await? {
+        tracing::warn!(host = skipped.item, "its facts could not be read: {}", skipped.reason);
     }
+    Ok(facts)
 }
 
 async fn store_facts(store: &Store, cx: &auth::Cx, account: &account::Model, fact: &HostFacts) -> Result<()> {

@@ -14,7 +14,7 @@ use task::{
     testing::{self, Report, Scene},
 };
 use testkit::Database;
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::task::JoinSet;
 use types::{TaskId, states};
 
 use crate::{
@@ -158,13 +158,9 @@ async fn through_postgres<W: Workflow>(case: Case) -> Report {
     .await
 }
 
-/// So many scenes at once keep two cores busy; all at once would wait for each other longer than a database may be silent.
-static ROOM: Semaphore = Semaphore::const_new(4);
-
 /// Runs one scene beside the others; its name is printed when it fails.
 fn go(runs: &mut JoinSet<Report>, name: &'static str, run: impl Future<Output = Report> + Send + 'static) {
     runs.spawn(async move {
-        let _room = ROOM.acquire().await.expect("nobody closes it");
         let begun = std::time::Instant::now();
         let report = tokio::spawn(run)
             .await

@@ -62,13 +62,7 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        let stopped = Command::new(root().join("tools/postgres"))
-            .arg("stop")
-            .arg(&self.directory)
-            .status();
-        if !stopped.is_ok_and(|status| status.success()) {
-            eprintln!("PostgreSQL in {} could not be stopped", self.directory.display());
-        }
+        stop("postgres", &self.directory);
     }
 }
 
@@ -117,13 +111,18 @@ impl Libvirt {
 
 impl Drop for Libvirt {
     fn drop(&mut self) {
-        let stopped = Command::new(root().join("tools/libvirt"))
-            .arg("stop")
-            .arg(&self.state)
-            .status();
-        if !stopped.is_ok_and(|status| status.success()) {
-            eprintln!("libvirt in {} could not be stopped", self.state.display());
-        }
+        stop("libvirt", &self.state);
+    }
+}
+
+/// For what goes out of scope: a failure to stop is told, and hides no failed test.
+fn stop(name: &str, directory: &Path) {
+    let stopped = Command::new(root().join("tools").join(name))
+        .arg("stop")
+        .arg(directory)
+        .status();
+    if !stopped.is_ok_and(|status| status.success()) {
+        eprintln!("tools/{name} could not stop what runs in {}", directory.display());
     }
 }
 

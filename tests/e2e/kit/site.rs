@@ -10,7 +10,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{Process, program, wait_until};
+use super::{Process, peers::guest_image, program, wait_until};
 
 pub struct Site {
     directory: TempDir,
@@ -121,6 +121,25 @@ impl Site {
             );
         }
         eprintln!("climc {words}\n    {}", answer.err.trim());
+    }
+
+    /// What servers on the simulated cloud need: the account `lab` with these options, an image, a network, a flavor.
+    pub fn furnish(&self, options: &str) {
+        self.ok(&format!(
+            "cloud-account create lab --driver sim --option {options} --wait"
+        ));
+        self.add_image();
+        self.ok("network create lan --cidr 10.20.0.0/24");
+        self.ok("flavor create small --vcpus 1 --memory 512M --disk 1G");
+    }
+
+    /// The small bootable guest as image `tiny`.
+    pub fn add_image(&self) {
+        let file = guest_image();
+        self.ok(&format!(
+            "image create tiny --file {} --format qcow2 --wait",
+            file.display()
+        ));
     }
 
     /// The state of one server.
