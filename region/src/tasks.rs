@@ -24,7 +24,7 @@ use web::{
     query::{Listing, Plain, Wishes},
 };
 
-use crate::{Routes, State};
+use crate::{Routes, State, setup};
 
 /// The tasks that hold these objects now, by object id.
 pub async fn holders<T: ToString>(store: &Store, noun: &str, ids: &[T]) -> Result<HashMap<String, TaskId>> {
@@ -137,7 +137,7 @@ async fn cancel(
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<api::View>), Problem> {
     let found = state.store.find::<rows::Entity>(&cx, "cancel", &id).await?;
-    task::cancel(&cx, &state.store, found.id).await?;
+    task::cancel(&cx, &state.store, &setup::workflows(), found.id).await?;
     Ok((StatusCode::ACCEPTED, whole(&state, &cx, &id).await?))
 }
 

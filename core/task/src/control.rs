@@ -6,12 +6,15 @@ use serde_json::{Value, json};
 use store::{Event, Store, Tx};
 use types::{Error, Json, Result, TaskId, Timestamp, states::Task};
 
-use crate::{CANCELS, CHANNEL, QUEUE, row::task};
+use crate::{CANCELS, CHANNEL, QUEUE, Registry, engine::finish, row::task};
 
 /// Stops the task at the next safe point; what it did is undone. Asking twice is asking once.
 ///
+/// One that nobody took yet ends here, without a worker.
+///
 /// Errors: `Conflict` when it is over, or waits for an operator.
-pub async fn cancel(cx: &Cx, store: &Store, id: TaskId) -> Result<()> {
+pub async fn cancel(cx: &Cx, store: &Store, registry: &Registry, id: TaskId) -> Result<()> {
+    let by = &cx.who().user_name;
     let mut tx = store.begin().await?;
     let row = locked(&tx, id).await?;
     match row.state {
@@ -23,14 +26,31 @@ pub async fn cancel(cx: &Cx, store: &Store, id: TaskId) -> Result<()> {
         _ if row.cancel_requested => return Ok(()),
         _ => {}
     }
+    note(cx, &mut tx, &row, "task.cancel_requested", Value::Null).await?;
+    if row.state == Task::Queued
+        && let Some(workflow) = registry.get(&row.kind)
+    {
+        match finish::unbegun(&mut tx, workflow, &row, by).await {
+            Ok(()) => return tx.commit().await,
+            Err(error) if error.is_temporary() => return Err(error),
+            Err(error) => tracing::warn!(task = %id, error = error.chain(), "a worker must end the cancelled task"),
+        }
+        drop(tx);
+        tx = store.begin().await?;
+        note(cx, &mut tx, &row, "task.cancel_requested", Value::Null).await?;
+    }
+    request(&mut tx, id, by).await?;
+    tx.commit().await
+}
+
+async fn request(tx: &mut Tx, id: TaskId, by: &str) -> Result<()> {
     let update = task::Entity::update_many()
         .col_expr(task::Column::CancelRequested, Expr::value(true))
-        .col_expr(task::Column::CancelledBy, Expr::value(cx.who().user_name.clone()));
+        .col_expr(task::Column::CancelledBy, Expr::value(by));
     tx.update(update.filter(task::Column::Id.eq(id))).await?;
-    wake(&mut tx, id).await?;
+    wake(tx, id).await?;
     tx.wake(CANCELS);
-    note(cx, &mut tx, &row, "task.cancel_requested", Value::Null).await?;
-    tx.commit().await
+    Ok(())
 }
 
 /// Lets a task that needs an operator go on where it stopped: undoing, or running if it had not failed.

@@ -7,7 +7,7 @@ mod build;
 pub(crate) mod claim;
 mod dispatch;
 pub(crate) mod drive;
-mod finish;
+pub(crate) mod finish;
 mod lease;
 mod meter;
 mod probe;

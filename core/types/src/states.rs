@@ -103,8 +103,9 @@ machine! {
 
 machine! {
     Task {
-        Queued = "queued" Moving -> [Running, Undoing, Cancelled],
-        Running = "running" Moving -> [Queued, Succeeded, Undoing, Failed, NeedsOperator],
+        /// Nobody took it yet; a cancel ends it at once.
+        Queued = "queued" Moving -> [Running, Cancelled],
+        Running = "running" Moving -> [Succeeded, Undoing, Failed, NeedsOperator],
         Undoing = "undoing" Moving -> [Failed, Cancelled, NeedsOperator],
         Succeeded = "succeeded" Final -> [],
         Failed = "failed" Final -> [],

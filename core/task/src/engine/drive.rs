@@ -72,7 +72,7 @@ async fn forward(shared: &Arc<Shared>, hand: &Arc<Hand>, workflow: &dyn AnyWorkf
     let result = tokio::select! {
         biased;
         stop = cx.stopped() => match stop {
-            Stop::Cancel => return Ok(Some(cancelled(hand))),
+            Stop::Cancel => return Ok(Some(finish::cancelled(hand.row.cancelled_by.as_deref()))),
             stop => return Err(stop),
         },
         result = run => result,
@@ -99,24 +99,13 @@ async fn forward(shared: &Arc<Shared>, hand: &Arc<Hand>, workflow: &dyn AnyWorkf
     finish::end(shared, hand, workflow, &Outcome::Succeeded).await
 }
 
-fn cancelled(hand: &Hand) -> Error {
-    let by = hand.row.cancelled_by.as_deref();
-    let text = by.map_or_else(
-        || "it was cancelled".to_owned(),
-        |by| format!("it was cancelled by {by}"),
-    );
-    Error::new(Kind::Cancelled, text)
-}
-
 /// From now on the task only goes backwards.
 async fn turn(shared: &Shared, hand: &Hand, error: Error) -> Result<Error, Stop> {
     let mut error = error;
     let kept = async {
         let (mut tx, row) = journal::fenced_row(&shared.store, hand).await?;
-        if error.kind == Kind::Cancelled
-            && let Some(by) = &row.cancelled_by
-        {
-            error.message = format!("it was cancelled by {by}");
+        if error.kind == Kind::Cancelled && row.cancelled_by.is_some() {
+            error = finish::cancelled(row.cancelled_by.as_deref());
         }
         journal::set_error(&tx, hand, task::Column::Error, &error).await?;
         let cause = json!({ "error": &error });

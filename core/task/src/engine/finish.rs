@@ -1,16 +1,17 @@
 //! The end of a task: the workflow's row changes, the final state, the holds and the event, in one transaction.
 
-use std::panic::AssertUnwindSafe;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
+use auth::Cx;
 use futures::FutureExt;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use serde_json::json;
 use store::Tx;
-use types::{Error, Result, Timestamp, states::Task};
+use types::{Error, Json, Kind, Result, TaskId, Timestamp, states::Task};
 
 use super::{Hand, Shared, attempt::text_of, journal, meter};
 use crate::{
-    Outcome, QUEUE,
+    Outcome,
     cx::Stop,
     registry::AnyWorkflow,
     row::{hold, task},
@@ -52,6 +53,33 @@ pub(super) async fn abandon(shared: &Shared, hand: &Hand, workflow: &dyn AnyWork
     close(tx, hand, &outcome).await.map_err(unwritten)
 }
 
+/// A task that nobody took: cancelled in the caller's transaction, which has locked its row.
+pub(crate) async fn unbegun(tx: &mut Tx, workflow: &dyn AnyWorkflow, row: &task::Model, by: &str) -> Result<()> {
+    let cx = Cx::new(row.who.0.clone(), Arc::default(), &row.request_id);
+    let error = cancelled(Some(by));
+    let outcome = Outcome::Cancelled(error.clone());
+    workflow.finish(&row.params, &cx, tx, &outcome).await?;
+    let update = task::Entity::update_many()
+        .col_expr(task::Column::State, Expr::value(row.state.to(Task::Cancelled)?))
+        .col_expr(task::Column::Error, Expr::value(Some(Json(error.clone()))))
+        .col_expr(task::Column::CancelRequested, Expr::value(true))
+        .col_expr(task::Column::CancelledBy, Expr::value(by));
+    tx.update(update.filter(task::Column::Id.eq(row.id))).await?;
+    journal::announce(tx, row, &cx, Task::Cancelled, json!({ "error": error })).await?;
+    rest(tx, row.id).await?;
+    meter::ended(&row.kind, Task::Cancelled);
+    Ok(())
+}
+
+/// Why a cancelled task is undone.
+pub(super) fn cancelled(by: Option<&str>) -> Error {
+    let text = by.map_or_else(
+        || "it was cancelled".to_owned(),
+        |by| format!("it was cancelled by {by}"),
+    );
+    Error::new(Kind::Cancelled, text)
+}
+
 async fn close(mut tx: Tx, hand: &Hand, outcome: &Outcome) -> Result<()> {
     let state = match outcome {
         Outcome::Succeeded => Task::Succeeded,
@@ -65,17 +93,19 @@ async fn close(mut tx: Tx, hand: &Hand, outcome: &Outcome) -> Result<()> {
         .error()
         .map_or_else(|| json!({}), |error| json!({ "error": error }));
     journal::become_state(&mut tx, hand, state, data).await?;
-    let holds = hold::Entity::delete_many().filter(hold::Column::TaskId.eq(hand.id));
+    rest(&tx, hand.id).await?;
+    tx.commit().await?;
+    meter::ended(&hand.row.kind, state);
+    Ok(())
+}
+
+/// It holds nothing and nobody has it any more.
+async fn rest(tx: &Tx, id: TaskId) -> Result<()> {
+    let holds = hold::Entity::delete_many().filter(hold::Column::TaskId.eq(id));
     tx.delete(holds).await?;
     let update = task::Entity::update_many()
         .col_expr(task::Column::Owner, Expr::value(None::<String>))
         .col_expr(task::Column::DueAt, Expr::value(None::<i64>))
         .col_expr(task::Column::FinishedAt, Expr::value(Some(Timestamp::now())));
-    tx.update(update.filter(journal::claimed(hand))).await?;
-    if hand.row.parent.is_some() {
-        tx.wake(QUEUE);
-    }
-    tx.commit().await?;
-    meter::ended(&hand.row.kind, state);
-    Ok(())
+    tx.update(update.filter(task::Column::Id.eq(id))).await.map(drop)
 }

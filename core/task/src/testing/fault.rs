@@ -127,7 +127,7 @@ impl Saboteur {
         let done = match self.fault {
             Fault::Cancel(_) => {
                 let cx = auth::Cx::service("saboteur", "testing");
-                control::cancel(&cx, &self.shared.store, self.task).await
+                control::cancel(&cx, &self.shared.store, &self.shared.registry, self.task).await
             }
             _ => claim::by_force(&self.shared, self.task).await.map(drop),
         };

@@ -23,7 +23,9 @@ async fn at_the_gate(world: &World, interruptible: bool) -> (TaskId, Running) {
 
 async fn a_cancel_interrupts_and_undoes(world: World) {
     let (task, engine) = at_the_gate(&world, true).await;
-    task::cancel(&cx(), &world.store, task).await.unwrap();
+    task::cancel(&cx(), &world.store, &toys::registry(), task)
+        .await
+        .unwrap();
     assert_eq!(world.ended(task).await, Task::Cancelled);
     engine.stop().await;
     assert_eq!(world.snapshot(), json!([]));
@@ -32,13 +34,17 @@ async fn a_cancel_interrupts_and_undoes(world: World) {
         (error.kind, error.message.as_str()),
         (Kind::Cancelled, "it was cancelled by tester")
     );
-    let refused = task::cancel(&cx(), &world.store, task).await.unwrap_err();
+    let refused = task::cancel(&cx(), &world.store, &toys::registry(), task)
+        .await
+        .unwrap_err();
     assert_eq!(refused.code, "task_over");
 }
 
 async fn a_step_that_may_not_be_interrupted_ends_first(world: World) {
     let (task, engine) = at_the_gate(&world, false).await;
-    task::cancel(&cx(), &world.store, task).await.unwrap();
+    task::cancel(&cx(), &world.store, &toys::registry(), task)
+        .await
+        .unwrap();
     assert!(world.row(task).await.cancel_requested);
     world.cloud.open.send_replace(true);
     assert_eq!(world.ended(task).await, Task::Cancelled);
@@ -47,13 +53,39 @@ async fn a_step_that_may_not_be_interrupted_ends_first(world: World) {
     assert_eq!(world.cloud.called("make b"), 0);
 }
 
-async fn a_task_that_never_began_is_cancelled(world: World) {
+/// No engine is there: the cancel itself ends it, with what `finish` writes.
+async fn a_task_that_never_began_is_cancelled_at_once(world: World) {
     let task = world.start(&toys::Build::three(), "t").await.unwrap();
-    task::cancel(&cx(), &world.store, task).await.unwrap();
+    task::cancel(&cx(), &world.store, &toys::registry(), task)
+        .await
+        .unwrap();
+    let row = world.row(task).await;
+    assert_eq!((row.state, row.due_at, row.fence), (Task::Cancelled, None, 0));
+    assert_eq!(row.error.unwrap().message, "it was cancelled by tester");
+    let events = ["task.queued", "task.cancel_requested", "task.cancelled"];
+    assert_eq!(world.events(task).await, events);
+    assert_eq!(world.events_of("thing").await, ["thing.cancelled"]);
+    let next = world.start(&toys::Fallback, "t").await;
+    assert!(next.is_ok(), "the resource is free: {next:?}");
+}
+
+/// An end that is refused is a worker's affair.
+async fn a_task_whose_end_is_refused_is_left_to_a_worker(world: World) {
+    let task = world.start(&toys::Unending, "t").await.unwrap();
+    task::cancel(&cx(), &world.store, &toys::registry(), task)
+        .await
+        .unwrap();
+    let row = world.row(task).await;
+    assert_eq!((row.state, row.cancel_requested), (Task::Queued, true));
     let engine = Running::new(world.builder().build());
-    assert_eq!(world.ended(task).await, Task::Cancelled);
+    assert_eq!(world.ended(task).await, Task::NeedsOperator);
     engine.stop().await;
-    assert_eq!(world.cloud.look(|inner| inner.calls.len()), 0);
+    let requested = world
+        .events(task)
+        .await
+        .into_iter()
+        .filter(|kind| kind == "task.cancel_requested");
+    assert_eq!(requested.count(), 1);
 }
 
 async fn one_task_holds_a_resource(world: World) {
@@ -182,7 +214,8 @@ on_both! {
     a_dropped_step_needs_an_operator
     a_cancel_interrupts_and_undoes
     a_step_that_may_not_be_interrupted_ends_first
-    a_task_that_never_began_is_cancelled
+    a_task_that_never_began_is_cancelled_at_once
+    a_task_whose_end_is_refused_is_left_to_a_worker
     one_task_holds_a_resource
     an_operator_lets_it_try_again
     an_operator_gives_it_up

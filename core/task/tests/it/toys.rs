@@ -16,6 +16,7 @@ pub fn registry() -> Registry {
         .add::<Gated>()
         .add::<Fallback>()
         .add::<Guarded>()
+        .add::<Unending>()
 }
 
 /// Makes one thing.
@@ -268,6 +269,28 @@ impl Workflow for Guarded {
             Outcome::Succeeded => Err(Error::conflict("somebody was faster")),
             _ => Ok(()),
         }
+    }
+
+    fn steps() -> Vec<StepKind> {
+        task::steps![Make]
+    }
+}
+
+/// Its end is refused when it did not go well.
+#[derive(Serialize, Deserialize)]
+pub struct Unending;
+
+impl Workflow for Unending {
+    const NAME: &'static str = "unending";
+
+    async fn run(&self, cx: &TaskCx) -> Result<()> {
+        cx.step(Make { name: "a".to_owned() }).await.map(drop)
+    }
+
+    async fn finish(&self, _: &Cx, _: &mut Tx, outcome: &Outcome) -> Result<()> {
+        outcome
+            .error()
+            .map_or(Ok(()), |_| Err(Error::conflict("the row is locked away")))
     }
 
     fn steps() -> Vec<StepKind> {

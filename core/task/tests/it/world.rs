@@ -160,11 +160,15 @@ impl World {
     }
 
     pub async fn events(&self, id: TaskId) -> Vec<String> {
+        self.events_of(&id.to_string()).await
+    }
+
+    pub async fn events_of(&self, id: &str) -> Vec<String> {
         use store::{
             event,
             sea_orm::{ColumnTrait, QueryFilter, QueryOrder},
         };
-        let events = event::Entity::find().filter(event::Column::ResourceId.eq(id.to_string()));
+        let events = event::Entity::find().filter(event::Column::ResourceId.eq(id));
         let events = self.store.all(events.order_by_asc(event::Column::Seq)).await.unwrap();
         events.into_iter().map(|event| event.kind).collect()
     }

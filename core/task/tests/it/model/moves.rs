@@ -92,6 +92,13 @@ fn become_state(world: &mut World, state: Task) {
 /// `control.rs`.
 fn people(world: &World) -> Vec<Next> {
     let mut next = Vec::new();
+    if world.row.state == Task::Queued && !world.row.cancel {
+        next.push(changed(world, By::Person, "cancel at once", |w| {
+            become_state(w, Task::Cancelled);
+            (w.row.due, w.row.hold) = (Due::Never, false);
+        }));
+    }
+    // Of a queued task too, when its end is refused.
     if matches!(world.row.state, Task::Queued | Task::Running) && !world.row.cancel {
         next.push(changed(world, By::Person, "cancel", |w| {
             w.row.cancel = true;
