@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use types::{Error, Result};
 
-use crate::{cli::Agent, serve, settings};
+use crate::{cli::Agent, settings, stop};
 
 pub async fn run(flags: Agent) -> Result<ExitCode> {
     let filter = std::env::var("ISOBAR_LOG").unwrap_or_else(|_| "info".to_owned());
@@ -26,7 +26,7 @@ pub async fn run(flags: Agent) -> Result<ExitCode> {
     options.libvirt_uri = flags.libvirt_uri;
     options.accel = flags.accel.parse()?;
     options.name = flags.name;
-    let shutdown = serve::shutdown();
+    let shutdown = stop::signalled();
     kvm::agent::run(options, async move { shutdown.cancelled().await }).await?;
     Ok(ExitCode::SUCCESS)
 }

@@ -8,6 +8,7 @@ mod reference;
 mod roles;
 mod serve;
 mod settings;
+mod stop;
 
 use clap::Parser;
 

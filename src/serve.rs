@@ -13,7 +13,7 @@ use web::{Authenticate, Gate, Peer, health::Check, peer::Login};
 use crate::{
     admin,
     roles::{Role, Roles, elsewhere},
-    settings,
+    settings, stop,
 };
 
 /// How long requests and running steps get to end after a signal.
@@ -68,12 +68,12 @@ pub async fn run(config: Config) -> Result<ExitCode> {
     let secret = admin::service_secret(&config)?;
     bootstrap(&config, &roles, &store, &origin, &secret).await?;
 
-    let shutdown = shutdown();
+    let shutdown = stop::signalled();
     let (router, work) = assemble(&config, &roles, &store, &secret, shutdown.clone()).await?;
     println!("ready: {} on {origin}", roles.names());
+    let router = stop::end_streams(router, shutdown.clone());
     let app = router.into_make_service_with_connect_info::<SocketAddr>();
-    let stop = shutdown.clone();
-    let server = axum::serve(listener, app).with_graceful_shutdown(async move { stop.cancelled().await });
+    let server = axum::serve(listener, app).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let served = async {
         let (served, ()) = tokio::join!(server, work);
         served.map_err(|e| Error::unavailable("serving ended").because(e))
@@ -121,23 +121,6 @@ async fn bootstrap(config: &Config, roles: &Roles, store: &Store, origin: &str, 
         region::setup::bootstrap(store, &config.region).await?;
     }
     Ok(())
-}
-
-/// Fires on SIGTERM and SIGINT.
-pub fn shutdown() -> CancellationToken {
-    let token = CancellationToken::new();
-    let fired = token.clone();
-    tokio::spawn(async move {
-        use tokio::signal::unix::{SignalKind, signal};
-        match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-            (Ok(mut term), Ok(mut int)) => {
-                tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
-                fired.cancel();
-            }
-            _ => tracing::error!("signals cannot be received; only SIGKILL stops this process"),
-        }
-    });
-    token
 }
 
 /// Tokens verified in this process.

@@ -34,6 +34,7 @@ pub struct Output {
 }
 
 /// One object, or several.
+#[derive(Clone, Copy)]
 pub enum Shape {
     One,
     Many,

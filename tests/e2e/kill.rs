@@ -1,11 +1,21 @@
-//! kill -9 of the controller while it makes twenty servers: what it had begun is finished or taken back, nothing twice.
+//! The controller ends while it makes twenty servers, killed or asked to: what it had begun is finished, nothing twice.
 
-use crate::kit::{Lab, Site, wait_until};
+use crate::kit::{Lab, Process, Site, wait_until};
 
 const SERVERS: usize = 20;
 
 #[test]
 fn kill_in_the_middle() {
+    ends_in_the_middle(Process::kill);
+}
+
+/// Within ten seconds and with success, although somebody follows the events; [`Process::stop`] waits no longer.
+#[test]
+fn stop_in_the_middle() {
+    ends_in_the_middle(|controller| assert!(controller.stop().success()));
+}
+
+fn ends_in_the_middle(end: impl Fn(Process)) {
     let site = Site::new();
     let state = site.path("sim.journal");
     let lab = Lab::open(&state);
@@ -26,7 +36,8 @@ fn kill_in_the_middle() {
     ];
     for (moment, come) in moments {
         wait_until(moment, 120, come);
-        controller.kill();
+        let _watch = site.beside("event watch");
+        end(controller);
         controller = site.serve();
     }
     site.settled(120);

@@ -10,3 +10,4 @@ mod kit;
 mod refusals;
 mod replicas;
 mod sqlite;
+mod watch;

@@ -278,6 +278,33 @@ async fn the_event_stream_is_taken_up_where_it_broke() {
     assert_eq!(fake.asked("GET /events")[1].headers["last-event-id"], "4");
 }
 
+/// Lists are asked for once at the start and once for what the stream told, not by the clock.
+#[tokio::test]
+async fn a_watched_list_is_shown_again_when_an_event_tells() {
+    let fake = Fake::start().await;
+    let list = |state: &str| json!({ "items": [{ "name": "web", "state": state }], "next": null });
+    let event = |seq: i64| {
+        let event = json!({ "seq": seq, "at": "2026-11-21T08:00:00Z", "kind": "server.running", "noun": "server", "resource_id": "srv-1",
+            "name": "web", "project_id": null, "actor": "ann", "request_id": "req-1", "data": {} });
+        format!("id: {seq}\nevent: server.running\ndata: {event}\n\n")
+    };
+    let frames = format!("id: 3\n\n{}{}", event(4), event(5));
+    fake.on("GET /events", [(200, json!(frames)), problem(403, "denied", "no more")]);
+    fake.on("GET /servers?", [(200, list("building")), (200, list("running"))]);
+    let ran = fake.climc("server list --watch -o jsonl").await;
+    let states: Vec<_> = ran
+        .out
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["state"].clone())
+        .collect();
+    assert_eq!(states, [json!("building"), json!("running")], "{}", ran.err);
+    assert!(ran.err.contains("no more"), "{}", ran.err);
+    assert_eq!(fake.asked("GET /servers?").len(), 2);
+    let asked = fake.asked("GET /events");
+    assert!(!asked[0].headers.contains_key("last-event-id"));
+    assert_eq!(asked[1].headers["last-event-id"], "5");
+}
+
 #[tokio::test]
 async fn mistyped_words_get_a_suggestion() {
     let fake = Fake::start().await;

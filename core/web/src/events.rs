@@ -12,7 +12,7 @@ use axum::{
     },
     routing::get,
 };
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use store::event::{self, Since};
 use types::{Result, api};
 
@@ -23,6 +23,7 @@ pub fn routes<A: App>() -> Router<A> {
 }
 
 /// `since` (or `Last-Event-ID`) resumes after an event; without either, only what happens from now on is sent.
+/// The stream begins with the number it goes on from, so that one that breaks before its first event misses none.
 /// `follow=false` answers a plain list instead, from the beginning when `since` is absent.
 async fn events<A: App>(
     State(app): State<A>,
@@ -78,8 +79,9 @@ async fn events<A: App>(
 /// Events in the database are the truth; the signal only says when to look again.
 fn stream<A: App>(app: A, cx: auth::Cx, since: Since) -> impl Stream<Item = Result<sse::Event, Infallible>> {
     let signal = app.store().signal(event::CHANNEL);
+    let begin = sse::Event::default().id(since.seq.to_string());
     let state = (app, cx, since, signal, std::collections::VecDeque::new());
-    futures::stream::unfold(state, |(app, cx, mut since, mut signal, mut ready)| async move {
+    let events = futures::stream::unfold(state, |(app, cx, mut since, mut signal, mut ready)| async move {
         loop {
             if let Some(row) = ready.pop_front() {
                 return Some((Ok(frame(row)), (app, cx, since, signal, ready)));
@@ -105,7 +107,8 @@ fn stream<A: App>(app: A, cx: auth::Cx, since: Since) -> impl Stream<Item = Resu
                 }
             }
         }
-    })
+    });
+    futures::stream::once(async { Ok(begin) }).chain(events)
 }
 
 fn frame(row: event::Model) -> sse::Event {

@@ -35,14 +35,30 @@ impl Client {
     /// Events as they happen. A broken connection is taken up again after the last event seen, so none is missed;
     /// the stream ends only with an error that does not pass by itself.
     pub fn events(&self, follow: Follow) -> impl Stream<Item = Result<event::View>> + use<> {
-        let following = Following {
-            client: self.clone(),
+        Following::new(self.clone(), follow).stream()
+    }
+
+    /// As [`Client::events`], connected when this returns: whatever happens afterwards is in the stream.
+    pub async fn events_now(&self, follow: Follow) -> Result<impl Stream<Item = Result<event::View>> + use<>> {
+        let mut following = Following::new(self.clone(), follow);
+        following.open = Some((following.connect().await?, sse::Parser::default()));
+        Ok(following.stream())
+    }
+}
+
+impl Following {
+    fn new(client: Client, follow: Follow) -> Self {
+        Self {
+            client,
             follow,
             open: None,
             ready: VecDeque::new(),
             failures: 0,
-        };
-        stream::unfold(Some(following), async |state| {
+        }
+    }
+
+    fn stream(self) -> impl Stream<Item = Result<event::View>> + use<> {
+        stream::unfold(Some(self), async |state| {
             let mut following = state?;
             match following.next().await {
                 Ok(event) => Some((Ok(event), Some(following))),
@@ -50,9 +66,7 @@ impl Client {
             }
         })
     }
-}
 
-impl Following {
     async fn next(&mut self) -> Result<event::View> {
         loop {
             if let Some(event) = self.ready.pop_front() {
@@ -88,7 +102,10 @@ impl Following {
         };
         self.failures = 0;
         for message in parser.push(&piece) {
-            if !message.data.is_empty() {
+            if message.data.is_empty() {
+                // Where the stream begins, said before the first event.
+                self.follow.since = message.id.parse().ok().or(self.follow.since);
+            } else {
                 let event = serde_json::from_str(&message.data).map_err(|e| Error::invalid_answer("an event", e))?;
                 self.ready.push_back(event);
             }

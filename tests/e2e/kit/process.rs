@@ -69,10 +69,15 @@ impl Process {
     pub fn ready(&mut self) -> String {
         wait(&format!("{} prints its ready line", self.name), 120, || {
             assert!(self.ended().is_none(), "{} ended before it was ready", self.name);
-            let text = fs::read_to_string(&self.out).unwrap();
+            let text = self.output();
             let line = text.lines().find(|line| line.starts_with("ready"))?;
             Some(line.rsplit_once(" on ")?.1.to_owned())
         })
+    }
+
+    /// What it has printed so far.
+    pub fn output(&self) -> String {
+        fs::read_to_string(&self.out).unwrap()
     }
 
     pub fn ended(&mut self) -> Option<ExitStatus> {

@@ -51,6 +51,21 @@ impl Site {
         Process::start(self.directory.path(), name, command)
     }
 
+    /// climc on its own beside the test, for what goes on until it is ended; its output is in `Process::output`.
+    pub fn beside(&self, words: &str) -> Process {
+        Process::start(self.directory.path(), "climc", &mut self.command(words))
+    }
+
+    fn command(&self, words: &str) -> Command {
+        let mut command = program("climc");
+        command
+            .args(words.split_whitespace())
+            .envs(self.login())
+            .env("HOME", self.directory.path())
+            .env_remove("XDG_CONFIG_HOME");
+        command
+    }
+
     /// The variables of `admin.env`, as a shell would read them.
     pub fn login(&self) -> Vec<(String, String)> {
         let text = fs::read_to_string(self.path("controller/admin.env")).unwrap();
@@ -68,15 +83,7 @@ impl Site {
 
     /// As somebody else: `login` goes over the administrator's.
     pub fn climc_as(&self, login: &[(&str, &str)], words: &str) -> Answer {
-        let mut command = program("climc");
-        let run = command
-            .args(words.split_whitespace())
-            .envs(self.login())
-            .envs(login.iter().copied())
-            .env("HOME", self.directory.path())
-            .env_remove("XDG_CONFIG_HOME")
-            .output()
-            .unwrap();
+        let run = self.command(words).envs(login.iter().copied()).output().unwrap();
         Answer {
             code: run.status.code().unwrap_or(-1),
             out: String::from_utf8(run.stdout).unwrap(),
