@@ -183,12 +183,16 @@ async fn assemble(
     }
     let mut working = None;
     if roles.has(Role::Region) {
-        let state = region::State::new(
+        let mut state = region::State::new(
             store.clone(),
             drivers::registry(),
             peers.scheduler_as_us.clone(),
             peers.glance_as_us.clone(),
         );
+        state.keep = task::Keep {
+            at_hand: Duration::from_secs(u64::from(config.task_minutes) * 60),
+            readable: Duration::from_secs(u64::from(config.task_history_days) * 86_400),
+        };
         services.region = Some(gated(region::app(state.clone()), &gate));
         working = Some(state);
     }

@@ -82,13 +82,14 @@ pub async fn work(state: State, replica: &str, shutdown: CancellationToken) {
         .extension(state.clone())
         .owner(replica)
         .build();
-    let shared = Extensions::default().add(state.clone());
+    let shared = Extensions::default().add(state.clone()).add(state.keep);
     let facts = reconcile::run(
         host::facts::Facts,
         state.store.clone(),
         shared.clone(),
         shutdown.clone(),
     );
-    let observe = reconcile::run(observe::Observe, state.store.clone(), shared, shutdown.clone());
-    tokio::join!(engine.run(shutdown), facts, observe);
+    let observe = reconcile::run(observe::Observe, state.store.clone(), shared.clone(), shutdown.clone());
+    let history = reconcile::run(task::History, state.store.clone(), shared, shutdown.clone());
+    tokio::join!(engine.run(shutdown), facts, observe, history);
 }

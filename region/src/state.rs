@@ -15,6 +15,8 @@ pub struct State {
     /// Both called as our own service user.
     pub scheduler: Peer,
     pub glance: Peer,
+    /// How long tasks that are over are kept.
+    pub keep: task::Keep,
 }
 
 impl State {
@@ -25,6 +27,7 @@ impl State {
             clouds,
             scheduler,
             glance,
+            keep: task::Keep::default(),
         }
     }
 }

@@ -10,12 +10,12 @@ use axum::{
     routing::{get, post},
 };
 use store::{
-    Store,
+    Found, Store,
     sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder},
 };
-use task::row::{hold, step, task as rows};
+use task::row::{hold, record, step_record};
 use types::{
-    Error, Result, TaskId,
+    Error, Kind, Result, TaskId,
     api::{Items, task as api},
 };
 use web::{
@@ -102,7 +102,7 @@ async fn list(
     RawQuery(raw): RawQuery,
 ) -> Result<Json<Items<api::View>>, Problem> {
     let listing = Listing::parse(raw.as_deref())?;
-    let page = state.store.list::<rows::Entity>(&cx, &listing.query).await?;
+    let page = state.store.list::<record::Entity>(&cx, &listing.query).await?;
     let items = page.items.into_iter().map(|row| view(row, vec![])).collect();
     Ok(Json(Items { items, next: page.next }))
 }
@@ -114,18 +114,30 @@ async fn show(
     RawQuery(raw): RawQuery,
 ) -> Result<Json<api::View>, Problem> {
     let wishes = Wishes::parse(raw.as_deref())?;
-    let found = state.store.find::<rows::Entity>(&cx, "get", &id).await?;
+    let found = find(&state, &cx, "get", &id).await?;
     if let Some(limit) = wishes.wait {
         task::wait(&state.store, found.id, limit).await?;
     }
     whole(&state, &cx, &id).await
 }
 
+/// The task at hand or in history.
+async fn find(state: &State, cx: &Cx, verb: &str, id: &str) -> Result<Found<record::Entity>> {
+    let found = state.store.find::<record::Entity>(cx, verb, id).await;
+    let days = state.keep.readable.as_secs() / 86_400;
+    found.map_err(|mut error| {
+        if error.kind == Kind::NotFound && days > 0 && id.parse::<TaskId>().is_ok() {
+            error.message = format!("{}; tasks are forgotten {days} days after their end", error.message);
+        }
+        error
+    })
+}
+
 async fn whole(state: &State, cx: &Cx, id: &str) -> Result<Json<api::View>, Problem> {
-    let found = state.store.find::<rows::Entity>(cx, "get", id).await?;
-    let steps = step::Entity::find()
-        .filter(step::Column::TaskId.eq(found.id))
-        .order_by_asc(step::Column::Seq);
+    let found = find(state, cx, "get", id).await?;
+    let steps = step_record::Entity::find()
+        .filter(step_record::Column::TaskId.eq(found.id))
+        .order_by_asc(step_record::Column::Seq);
     let steps = state.store.all(steps).await?;
     Ok(Json(view(found.into_inner(), steps)))
 }
@@ -136,7 +148,7 @@ async fn cancel(
     _: Plain,
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<api::View>), Problem> {
-    let found = state.store.find::<rows::Entity>(&cx, "cancel", &id).await?;
+    let found = find(&state, &cx, "cancel", &id).await?;
     task::cancel(&cx, &state.store, &setup::workflows(), found.id).await?;
     Ok((StatusCode::ACCEPTED, whole(&state, &cx, &id).await?))
 }
@@ -148,7 +160,7 @@ async fn retry(
     Path(id): Path<String>,
     Input(input): Input<Reason>,
 ) -> Result<Json<api::View>, Problem> {
-    let found = state.store.find::<rows::Entity>(&cx, "retry", &id).await?;
+    let found = find(&state, &cx, "retry", &id).await?;
     operator(&cx)?;
     task::retry(&cx, &state.store, found.id, &input.reason).await?;
     whole(&state, &cx, &id).await
@@ -161,7 +173,7 @@ async fn abandon(
     Path(id): Path<String>,
     Input(input): Input<Reason>,
 ) -> Result<Json<api::View>, Problem> {
-    let found = state.store.find::<rows::Entity>(&cx, "retry", &id).await?;
+    let found = find(&state, &cx, "retry", &id).await?;
     operator(&cx)?;
     task::abandon(&cx, &state.store, found.id, &input.reason).await?;
     whole(&state, &cx, &id).await
@@ -176,7 +188,7 @@ fn operator(cx: &Cx) -> Result<()> {
     }
 }
 
-fn view(row: rows::Model, steps: Vec<step::Model>) -> api::View {
+fn view(row: record::Model, steps: Vec<step_record::Model>) -> api::View {
     let whole = task::view(row.clone(), steps);
     let steps = whole
         .steps

@@ -6,7 +6,11 @@ use serde_json::{Value, json};
 use store::{Event, Store, Tx};
 use types::{Error, Json, Result, TaskId, Timestamp, states::Task};
 
-use crate::{CANCELS, CHANNEL, QUEUE, Registry, engine::finish, row::task};
+use crate::{
+    CANCELS, CHANNEL, QUEUE, Registry,
+    engine::finish,
+    row::{record, task},
+};
 
 /// Stops the task at the next safe point; what it did is undone. Asking twice is asking once.
 ///
@@ -19,10 +23,10 @@ pub async fn cancel(cx: &Cx, store: &Store, registry: &Registry, id: TaskId) -> 
     let row = locked(&tx, id).await?;
     match row.state {
         Task::NeedsOperator => {
-            return Err(wrong(&row, "needs an operator: retry or abandon it"));
+            return Err(wrong(row.id, row.state, "needs an operator: retry or abandon it"));
         }
         Task::Undoing => return Ok(()),
-        state if state.is_over() => return Err(wrong(&row, "is over").code("task_over")),
+        state if state.is_over() => return Err(wrong(row.id, row.state, "is over").code("task_over")),
         _ if row.cancel_requested => return Ok(()),
         _ => {}
     }
@@ -96,23 +100,29 @@ pub async fn wake(tx: &mut Tx, id: TaskId) -> Result<()> {
     Ok(())
 }
 
+/// The task, still at hand. `Conflict` when it is over so long that it is history.
 async fn locked(tx: &Tx, id: TaskId) -> Result<task::Model> {
-    let row = tx.lock(task::Entity::find_by_id(id)).await?;
-    row.ok_or_else(|| Error::not_found("task", id))
+    if let Some(row) = tx.lock(task::Entity::find_by_id(id)).await? {
+        return Ok(row);
+    }
+    match tx.one(record::Entity::find_by_id(id)).await? {
+        Some(row) => Err(wrong(row.id, row.state, "is over").code("task_over")),
+        None => Err(Error::not_found("task", id)),
+    }
 }
 
 async fn stopped(tx: &Tx, id: TaskId) -> Result<task::Model> {
     let row = locked(tx, id).await?;
     if row.state != Task::NeedsOperator {
-        return Err(wrong(&row, "does not need an operator"));
+        return Err(wrong(row.id, row.state, "does not need an operator"));
     }
     Ok(row)
 }
 
-fn wrong(row: &task::Model, what: &str) -> Error {
-    Error::conflict(format!("{} is {} and {what}", row.id, row.state))
+fn wrong(id: TaskId, state: Task, what: &str) -> Error {
+    Error::conflict(format!("{id} is {state} and {what}"))
         .code("wrong_state")
-        .on("task", row.id)
+        .on("task", id)
 }
 
 async fn note(cx: &Cx, tx: &mut Tx, row: &task::Model, kind: &str, data: Value) -> Result<()> {

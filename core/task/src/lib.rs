@@ -23,6 +23,7 @@
 pub mod control;
 pub mod cx;
 pub mod engine;
+pub mod history;
 pub mod orphans;
 pub mod reconcile;
 pub mod registry;
@@ -36,6 +37,7 @@ pub mod workflow;
 pub use control::{abandon, cancel, retry, wake};
 pub use cx::{StepCx, TaskCx};
 pub use engine::{Engine, Extensions, Settings};
+pub use history::{History, Keep};
 pub use orphans::arrive;
 pub use reconcile::{Next, ReconcileCx, Reconciler};
 pub use registry::Registry;
@@ -45,10 +47,16 @@ pub use wait::wait;
 pub use workflow::{Outcome, Step, StepKind, Workflow};
 
 /// What the tables of this crate need.
-pub const MIGRATIONS: &[store::Migration] = &[store::Migration {
-    name: "task/0001_tasks",
-    sql: include_str!("migrations/0001_tasks.sql"),
-}];
+pub const MIGRATIONS: &[store::Migration] = &[
+    store::Migration {
+        name: "task/0001_tasks",
+        sql: include_str!("migrations/0001_tasks.sql"),
+    },
+    store::Migration {
+        name: "task/0003_history",
+        sql: include_str!("migrations/0003_history.sql"),
+    },
+];
 
 /// The channel that wakes those who wait for tasks to change.
 pub const CHANNEL: &str = "tasks";

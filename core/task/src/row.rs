@@ -1,8 +1,8 @@
-//! The tables of this crate. Callers read [`task`] through the store's scoped queries; the rest is the engine's own.
+//! The tables of this crate. Callers read [`record`] through the store's scoped queries; the rest is the engine's own.
 
 pub mod hold;
 pub mod reconciler;
+pub mod record;
 pub mod step;
+pub mod step_record;
 pub mod task;
-
-pub use task::Entity;

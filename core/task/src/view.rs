@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use types::{Error, TaskId, Timestamp, states};
 
-use crate::row::{step, task};
+use crate::row::{record, step_record};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TaskView {
@@ -43,7 +43,7 @@ pub struct StepView {
 }
 
 /// `steps` in the order of `seq`; leave them out for a list.
-pub fn view(task: task::Model, steps: Vec<step::Model>) -> TaskView {
+pub fn view(task: record::Model, steps: Vec<step_record::Model>) -> TaskView {
     TaskView {
         id: task.id,
         kind: task.kind,
@@ -65,7 +65,7 @@ pub fn view(task: task::Model, steps: Vec<step::Model>) -> TaskView {
     }
 }
 
-fn step_view(step: step::Model) -> StepView {
+fn step_view(step: step_record::Model) -> StepView {
     let failed = step.attempts + step.undo_attempts;
     let open = step.state == states::TaskStep::Started;
     StepView {
@@ -79,7 +79,7 @@ fn step_view(step: step::Model) -> StepView {
     }
 }
 
-fn current(state: states::Task, steps: &[step::Model]) -> Option<String> {
+fn current(state: states::Task, steps: &[step_record::Model]) -> Option<String> {
     let mut backwards = steps.iter().rev();
     let step = match state {
         states::Task::Running => backwards.next().filter(|step| step.state == states::TaskStep::Started),

@@ -27,6 +27,8 @@ pub struct Config {
     pub image_import_allow: Vec<String>,
     pub trust_forwarded: bool,
     pub token_minutes: u32,
+    pub task_minutes: u32,
+    pub task_history_days: u32,
     pub log: String,
     pub log_format: String,
 }
@@ -76,6 +78,14 @@ pub const FIELDS: &[(&str, &str)] = &[
         "true when a proxy of yours stands in front and sets X-Forwarded-For, -Host and -Proto",
     ),
     ("token_minutes", "how long a token lives"),
+    (
+        "task_minutes",
+        "how long a task that is over stays in the table that workers read, before it moves to history",
+    ),
+    (
+        "task_history_days",
+        "how long a task that is over can be read; 0 keeps them for ever",
+    ),
     ("log", "tracing filter, for example info or region=debug,info"),
     ("log_format", "text or json"),
 ];
@@ -99,6 +109,8 @@ impl Default for Config {
             image_import_allow: Vec::new(),
             trust_forwarded: false,
             token_minutes: 60,
+            task_minutes: 10,
+            task_history_days: 30,
             log: "info".to_owned(),
             log_format: "text".to_owned(),
         }
@@ -149,13 +161,12 @@ fn from_text(name: &str, value: &str) -> Result<toml::Value> {
                 )));
             }
         },
-        "token_minutes" => {
-            let minutes: i64 = value.parse().map_err(|_| {
-                Error::invalid(format!(
-                    "ISOBAR_TOKEN_MINUTES is `{value}`; it must be a number of minutes"
-                ))
+        "token_minutes" | "task_minutes" | "task_history_days" => {
+            let number: i64 = value.parse().map_err(|_| {
+                let variable = name.to_uppercase();
+                Error::invalid(format!("ISOBAR_{variable} is `{value}`; it must be a whole number"))
             })?;
-            minutes.into()
+            number.into()
         }
         _ => value.to_owned().into(),
     })

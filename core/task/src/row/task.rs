@@ -3,7 +3,6 @@
 use auth::Who;
 use sea_orm::entity::prelude::*;
 use serde_json::Value;
-use store::{Row, Scoped};
 use types::{DomainId, Error, Json, ProjectId, TaskId, Timestamp, states};
 
 #[sea_orm::model]
@@ -47,19 +46,3 @@ pub struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
-
-impl Row for Entity {
-    const NOUN: &'static str = "task";
-    const SCOPED: Scoped = Scoped::Project;
-    const SORTABLE: &'static [&'static str] = &["created_at", "id"];
-    const HIDDEN: &'static [&'static str] = &[
-        "params",
-        "who",
-        "error",
-        "stuck",
-        "owner",
-        "fence",
-        "due_at",
-        "abandoned",
-    ];
-}

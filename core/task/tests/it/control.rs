@@ -109,7 +109,8 @@ async fn stuck(world: &World) -> (TaskId, Running) {
     let task = world.start(&toys::Build::three(), "t").await.unwrap();
     let engine = Running::new(world.builder().build());
     assert_eq!(world.ended(task).await, Task::NeedsOperator);
-    let view = task::view(world.row(task).await, world.steps(task).await);
+    let (row, steps) = world.seen(task).await;
+    let view = task::view(row, steps);
     assert_eq!(
         view.error.unwrap().chain(),
         "step make could not be undone in 3 attempts: b is protected"

@@ -49,7 +49,8 @@ async fn a_task_runs_and_tells_of_it(world: World) {
         world.events(task).await,
         ["task.queued", "task.running", "thing.recorded", "task.succeeded"]
     );
-    let view = task::view(world.row(task).await, world.steps(task).await);
+    let (row, steps) = world.seen(task).await;
+    let view = task::view(row, steps);
     assert_eq!(view.progress.as_deref(), Some("making c"));
     assert!(view.started_at.is_some() && view.finished_at.is_some());
     assert_eq!(view.steps.len(), 5);

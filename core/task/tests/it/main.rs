@@ -8,6 +8,7 @@ mod control;
 mod engine;
 mod faults;
 mod fence;
+mod history;
 mod model;
 mod orphans;
 mod reconcile;

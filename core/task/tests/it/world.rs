@@ -10,11 +10,11 @@ use auth::Cx;
 use serde_json::{Value, json};
 use store::{
     Store,
-    sea_orm::{self, ConnectionTrait, EntityTrait},
+    sea_orm::{self, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder},
 };
 use task::{
     Engine, Settings, Target, Workflow,
-    row::{step, task as tasks},
+    row::{record, step, step_record, task as tasks},
 };
 use testkit::Database;
 use tokio::sync::watch;
@@ -154,9 +154,17 @@ impl World {
     }
 
     pub async fn steps(&self, id: TaskId) -> Vec<step::Model> {
-        use store::sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
         let steps = step::Entity::find().filter(step::Column::TaskId.eq(id));
         self.store.all(steps.order_by_asc(step::Column::Seq)).await.unwrap()
+    }
+
+    /// What people are shown.
+    pub async fn seen(&self, id: TaskId) -> (record::Model, Vec<step_record::Model>) {
+        let row = self.store.one(record::Entity::find_by_id(id)).await.unwrap().unwrap();
+        let steps = step_record::Entity::find()
+            .filter(step_record::Column::TaskId.eq(id))
+            .order_by_asc(step_record::Column::Seq);
+        (row, self.store.all(steps).await.unwrap())
     }
 
     pub async fn events(&self, id: TaskId) -> Vec<String> {
@@ -164,10 +172,7 @@ impl World {
     }
 
     pub async fn events_of(&self, id: &str) -> Vec<String> {
-        use store::{
-            event,
-            sea_orm::{ColumnTrait, QueryFilter, QueryOrder},
-        };
+        use store::event;
         let events = event::Entity::find().filter(event::Column::ResourceId.eq(id));
         let events = self.store.all(events.order_by_asc(event::Column::Seq)).await.unwrap();
         events.into_iter().map(|event| event.kind).collect()
