@@ -11,6 +11,7 @@ mod requests;
 mod seed;
 mod site;
 mod small;
+mod tasks;
 mod wait;
 
 use std::{
@@ -28,6 +29,11 @@ const USAGE: &str = "\
 cargo xtask bench scheduler [HOSTS ...]
 
   decisions a second and nanoseconds a host on one core, beside a plain scheduler; one JSON object a line
+
+cargo xtask bench tasks [--tasks N] [--rounds N] [--waiting N] [--out FILE] [--quick]
+
+  whole tasks of three steps a second on PostgreSQL and SQLite, and how long until a task starts at 1,000 a second,
+  beside graphile-worker on the same PostgreSQL (needs nodejs and npm); then once more beside waiting tasks
 
 cargo xtask bench spine [--only PART,...] [--out FILE] [--rounds N] [--quick]
 
@@ -57,7 +63,8 @@ pub fn run(root: &Path, mut args: Args) -> Result<ExitCode> {
         _ if help => return Ok(usage()),
         Some("spine") => {}
         Some("scheduler") => return scheduler(root, args),
-        _ => bail!("bench what? There are: spine, scheduler\n{USAGE}"),
+        Some("tasks") => return tasks::run(root, args),
+        _ => bail!("bench what? There are: spine, scheduler, tasks\n{USAGE}"),
     }
     let quick = args.flag("--quick");
     let rounds = args.number("--rounds")?.unwrap_or(if quick { 3 } else { 15 }).max(1);

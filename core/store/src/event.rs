@@ -52,26 +52,37 @@ pub struct Event {
     pub data: serde_json::Value,
 }
 
-impl Tx {
-    /// Writes an event; readers see it after the commit.
-    pub async fn event(&mut self, cx: &Cx, event: Event) -> Result<()> {
-        let noun = event.kind.split('.').next().unwrap_or_default().to_owned();
-        let (project_id, domain_id) = event.owner.unzip();
-        self.insert(ActiveModel {
+impl Event {
+    fn row(self, cx: &Cx) -> ActiveModel {
+        let noun = self.kind.split('.').next().unwrap_or_default().to_owned();
+        let (project_id, domain_id) = self.owner.unzip();
+        ActiveModel {
             seq: NotSet,
             tx: NotSet,
             at: Set(Timestamp::now()),
-            kind: Set(event.kind),
+            kind: Set(self.kind),
             noun: Set(noun),
-            resource_id: Set(event.id),
-            name: Set(event.name),
+            resource_id: Set(self.id),
+            name: Set(self.name),
             project_id: Set(project_id),
             domain_id: Set(domain_id),
             actor: Set(cx.who().user_name.clone()),
             request_id: Set(cx.request_id().to_owned()),
-            data: Set(Json(event.data)),
-        })
-        .await?;
+            data: Set(Json(self.data)),
+        }
+    }
+}
+
+impl Tx {
+    /// Writes an event; readers see it after the commit.
+    pub async fn event(&mut self, cx: &Cx, event: Event) -> Result<()> {
+        self.events([(cx, event)]).await
+    }
+
+    /// Writes events of several callers, in this order; readers see them after the commit.
+    pub async fn events(&mut self, events: impl IntoIterator<Item = (&Cx, Event)>) -> Result<()> {
+        let rows: Vec<_> = events.into_iter().map(|(cx, event)| event.row(cx)).collect();
+        self.insert_all(rows).await?;
         self.wake(CHANNEL);
         Ok(())
     }

@@ -47,17 +47,12 @@ impl Store {
         let pool = Database::connect(options)
             .await
             .map_err(|e| fault("opening the database", e))?;
-        let store = Self {
+        Ok(Self {
+            signals: Signals::between_replicas(pool.get_postgres_connection_pool()),
             read: pool.clone(),
             write: pool,
-            signals: Arc::default(),
             presence: None,
-        };
-        store
-            .signals
-            .clone()
-            .listen(store.write.get_postgres_connection_pool().clone());
-        Ok(store)
+        })
     }
 
     pub fn is_postgres(&self) -> bool {

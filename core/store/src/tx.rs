@@ -4,15 +4,15 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DeleteMany, EntityTrait,
-    IntoActiveModel, QuerySelect, QueryTrait, Select, Statement, UpdateMany, Value,
+    FromQueryResult, IntoActiveModel, QuerySelect, QueryTrait, Select, Statement, UpdateMany, Value,
     sea_query::{LockBehavior, LockType},
 };
 use types::Result;
 
-use crate::{
-    fault,
-    signal::{PG_CHANNEL, Signals},
-};
+use crate::{fault, signal::Signals};
+
+/// Rows in one INSERT: a database takes 32,766 values (SQLite) or 65,535 (PostgreSQL) in a statement.
+const ROWS: usize = 500;
 
 /// An open writing transaction. Nothing is visible to others before [`Tx::commit`]; dropping it undoes everything.
 pub struct Tx {
@@ -62,12 +62,36 @@ impl Tx {
         self.one(select).await
     }
 
+    /// Like [`Tx::lock`] for many rows. Order them by their key: two that lock in different orders wait for each other.
+    pub async fn lock_all<E: EntityTrait>(&self, select: Select<E>) -> Result<Vec<E::Model>> {
+        let select = if self.is_postgres() {
+            select.lock(LockType::NoKeyUpdate)
+        } else {
+            select
+        };
+        self.all(select).await
+    }
+
     pub async fn insert<A>(&self, row: A) -> Result<<A::Entity as EntityTrait>::Model>
     where
         A: ActiveModelTrait + ActiveModelBehavior + Send,
         <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
     {
         row.insert(&self.inner).await.map_err(|e| fault("storing", e))
+    }
+
+    /// Many rows of one table in one statement, or in a few when there are very many.
+    pub async fn insert_all<A: ActiveModelTrait + Send>(&self, rows: Vec<A>) -> Result<()> {
+        let mut rows = rows.into_iter();
+        loop {
+            let some: Vec<_> = rows.by_ref().take(ROWS).collect();
+            if some.is_empty() {
+                return Ok(());
+            }
+            let insert = <A::Entity as EntityTrait>::insert_many(some);
+            let done = insert.exec_without_returning(&self.inner).await;
+            done.map_err(|e| fault("storing", e))?;
+        }
     }
 
     /// How many rows changed. Put what you believe about the row into the filter: that is the compare of the swap.
@@ -87,6 +111,13 @@ impl Tx {
         Ok(done.rows_affected())
     }
 
+    /// The rows of any statement, given as text that both databases understand.
+    pub async fn rows<M: FromQueryResult>(&self, sql: &str, values: Vec<Value>) -> Result<Vec<M>> {
+        let statement = Statement::from_sql_and_values(self.inner.get_database_backend(), sql, values);
+        let rows = M::find_by_statement(statement).all(&self.inner).await;
+        rows.map_err(|e| fault("changing", e))
+    }
+
     /// A query of another entity as text and values, for filters in subqueries.
     pub fn build<Q: QueryTrait>(&self, query: &Q) -> Statement {
         query.build(self.inner.get_database_backend())
@@ -99,18 +130,10 @@ impl Tx {
 
     /// Commits, then wakes.
     pub async fn commit(self) -> Result<()> {
-        if self.is_postgres() {
-            for channel in &self.wakes {
-                let values: [Value; 2] = [PG_CHANNEL.into(), channel.as_str().into()];
-                let notify = Statement::from_sql_and_values(DbBackend::Postgres, "SELECT pg_notify($1, $2)", values);
-                self.inner
-                    .execute_raw(notify)
-                    .await
-                    .map_err(|e| fault("notifying", e))?;
-            }
-        }
         self.inner.commit().await.map_err(|e| fault("committing", e))?;
-        self.wakes.iter().for_each(|channel| self.signals.raise(channel));
+        if !self.wakes.is_empty() {
+            self.signals.raise(self.wakes);
+        }
         Ok(())
     }
 }

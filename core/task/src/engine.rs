@@ -13,6 +13,7 @@ mod meter;
 mod probe;
 pub(crate) mod retry;
 mod undo;
+mod writer;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -56,6 +57,7 @@ impl Engine {
 #[derive(Clone)]
 pub(crate) struct Shared {
     pub store: Store,
+    pub writer: Arc<writer::Writer>,
     pub registry: Arc<Registry>,
     pub extensions: Extensions,
     pub policy: Arc<Policy>,

@@ -8,7 +8,7 @@ use std::sync::{
 use auth::Cx;
 use serde_json::Value;
 use tokio::sync::Notify;
-use types::{Error, Result, TaskId, states::TaskStep};
+use types::{Error, Kind, Result, TaskId, states::TaskStep};
 
 use crate::{
     Step,
@@ -131,10 +131,15 @@ impl TaskCx {
         if self.hand.drain.is_cancelled() {
             self.stop::<()>(Stop::HandOver).await;
         }
-        let row = match journal::begin(&self.shared.store, &self.hand, seq, name, params).await {
-            Ok(row) => row,
-            Err(error) => self.unwritten(&error).await,
-        };
+        let row = journal::row(self.hand.id, seq, name, params);
+        match self.shared.writer.begin(&self.hand, &row).await {
+            Ok(()) => {}
+            Err(error) if error.kind == Kind::Cancelled => {
+                self.hand.cancel.cancel();
+                return self.stop(Stop::Cancel).await;
+            }
+            Err(error) => return self.unwritten(&error).await,
+        }
         self.lock().journal.push(row.clone());
         Ok(row)
     }

@@ -97,9 +97,7 @@ pub(crate) fn text_of(panic: &(dyn std::any::Any + Send)) -> &str {
 async fn done<S: Step>(task: &TaskCx, row: &step::Model, output: &S::Output) {
     let kept = async {
         let output = write(S::NAME, output)?;
-        let tx = journal::fenced(&task.shared.store, &task.hand).await?;
-        journal::done(&tx, row, output).await?;
-        journal::changed(tx).await
+        task.shared.writer.done(&task.hand, row, &output).await
     };
     if let Err(error) = kept.await {
         task.unwritten::<()>(&error).await;

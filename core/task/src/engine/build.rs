@@ -11,7 +11,7 @@ use auth::Policy;
 use store::Store;
 use types::TaskId;
 
-use super::{Engine, Shared};
+use super::{Engine, Shared, writer::Writer};
 use crate::Registry;
 
 /// The engine's times. The defaults are for production; tests shorten them.
@@ -77,7 +77,11 @@ impl Shared {
         let replica = self.owner.split('/').next().unwrap_or_default();
         let unique = TaskId::new().to_string();
         let owner = format!("{replica}/{}", unique.trim_start_matches("task-"));
-        Self { owner, ..self.clone() }
+        Self {
+            writer: Writer::new(self.store.clone(), owner.clone()),
+            owner,
+            ..self.clone()
+        }
     }
 }
 
@@ -90,6 +94,7 @@ impl Builder {
     pub(super) fn new(store: Store, registry: Registry) -> Self {
         Self {
             shared: Shared {
+                writer: Writer::new(store.clone(), String::new()),
                 store,
                 registry: Arc::new(registry),
                 extensions: Extensions::default(),

@@ -10,7 +10,7 @@ use store::Tx;
 use types::{Error, Result, TaskId, Timestamp, states::Task};
 
 use super::{Shared, journal, meter};
-use crate::row::task;
+use crate::{CHANNEL, row::task};
 
 /// Up to `most` tasks, now ours. Looks before it locks: an idle engine writes nothing.
 pub(super) async fn some(shared: &Shared, most: u64) -> Result<Vec<task::Model>> {
@@ -83,6 +83,7 @@ async fn take(shared: &Shared, tx: &mut Tx, rows: &mut [task::Model]) -> Result<
             .col_expr(task::Column::StartedAt, Expr::value(Some(now)));
         tx.update(update.filter(task::Column::Id.is_in(queued))).await?;
     }
+    let mut begun = Vec::new();
     for row in rows {
         row.fence += 1;
         if row.owner.replace(shared.owner.clone()).is_some() {
@@ -93,8 +94,10 @@ async fn take(shared: &Shared, tx: &mut Tx, rows: &mut [task::Model]) -> Result<
             row.state = Task::Running;
             row.started_at = Some(now);
             let cx = auth::Cx::new(row.who.0.clone(), shared.policy.clone(), &row.request_id);
-            journal::announce(tx, row, &cx, Task::Running, json!({})).await?;
+            begun.push((cx, journal::event(row, Task::Running, json!({}))));
         }
     }
+    tx.events(begun.iter().map(|(cx, event)| (cx, event.clone()))).await?;
+    tx.wake(CHANNEL);
     Ok(())
 }

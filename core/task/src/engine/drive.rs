@@ -64,8 +64,13 @@ async fn work(shared: &Arc<Shared>, hand: &Arc<Hand>) -> Result<(), Stop> {
 
 /// Runs the function. None when the task is over; else why it must be undone.
 async fn forward(shared: &Arc<Shared>, hand: &Arc<Hand>, workflow: &dyn AnyWorkflow) -> Result<Option<Error>, Stop> {
-    let rows = journal::read(&shared.store, hand.id).await;
-    let rows = rows.map_err(|error| journal::unwritten(hand, &error))?;
+    let rows = match hand.row.fence {
+        // Nobody had it before.
+        1 => Vec::new(),
+        _ => journal::read(&shared.store, hand.id)
+            .await
+            .map_err(|error| journal::unwritten(hand, &error))?,
+    };
     let names = workflow.steps().iter().map(|kind| kind.name).collect();
     let cx = TaskCx::new(shared.clone(), hand.clone(), names, rows);
     let run = AssertUnwindSafe(workflow.run(&hand.row.params, &cx)).catch_unwind();

@@ -4,7 +4,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use auth::Cx;
 use futures::FutureExt;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, UpdateMany, sea_query::Expr};
 use serde_json::json;
 use store::Tx;
 use types::{Error, Json, Kind, Result, TaskId, Timestamp, states::Task};
@@ -59,14 +59,13 @@ pub(crate) async fn unbegun(tx: &mut Tx, workflow: &dyn AnyWorkflow, row: &task:
     let error = cancelled(Some(by));
     let outcome = Outcome::Cancelled(error.clone());
     workflow.finish(&row.params, &cx, tx, &outcome).await?;
-    let update = task::Entity::update_many()
+    let update = over(Some(&error))
         .col_expr(task::Column::State, Expr::value(row.state.to(Task::Cancelled)?))
-        .col_expr(task::Column::Error, Expr::value(Some(Json(error.clone()))))
         .col_expr(task::Column::CancelRequested, Expr::value(true))
         .col_expr(task::Column::CancelledBy, Expr::value(by));
     tx.update(update.filter(task::Column::Id.eq(row.id))).await?;
     journal::announce(tx, row, &cx, Task::Cancelled, json!({ "error": error })).await?;
-    rest(tx, row.id).await?;
+    let_go(tx, row.id).await?;
     meter::ended(&row.kind, Task::Cancelled);
     Ok(())
 }
@@ -86,26 +85,27 @@ async fn close(mut tx: Tx, hand: &Hand, outcome: &Outcome) -> Result<()> {
         Outcome::Failed(_) => Task::Failed,
         Outcome::Cancelled(_) => Task::Cancelled,
     };
-    if let Some(error) = outcome.error() {
-        journal::set_error(&tx, hand, task::Column::Error, error).await?;
-    }
     let data = outcome
         .error()
         .map_or_else(|| json!({}), |error| json!({ "error": error }));
-    journal::become_state(&mut tx, hand, state, data).await?;
-    rest(&tx, hand.id).await?;
+    journal::become_with(&mut tx, hand, state, data, over(outcome.error())).await?;
+    let_go(&tx, hand.id).await?;
     tx.commit().await?;
     meter::ended(&hand.row.kind, state);
     Ok(())
 }
 
-/// It holds nothing and nobody has it any more.
-async fn rest(tx: &Tx, id: TaskId) -> Result<()> {
-    let holds = hold::Entity::delete_many().filter(hold::Column::TaskId.eq(id));
-    tx.delete(holds).await?;
-    let update = task::Entity::update_many()
+/// Nobody has it any more.
+fn over(error: Option<&Error>) -> UpdateMany<task::Entity> {
+    task::Entity::update_many()
+        .col_expr(task::Column::Error, Expr::value(error.cloned().map(Json)))
         .col_expr(task::Column::Owner, Expr::value(None::<String>))
         .col_expr(task::Column::DueAt, Expr::value(None::<i64>))
-        .col_expr(task::Column::FinishedAt, Expr::value(Some(Timestamp::now())));
-    tx.update(update.filter(task::Column::Id.eq(id))).await.map(drop)
+        .col_expr(task::Column::FinishedAt, Expr::value(Some(Timestamp::now())))
+}
+
+/// It holds nothing any more.
+async fn let_go(tx: &Tx, id: TaskId) -> Result<()> {
+    let holds = hold::Entity::delete_many().filter(hold::Column::TaskId.eq(id));
+    tx.delete(holds).await.map(drop)
 }

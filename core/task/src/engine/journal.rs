@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use sea_orm::{
-    ActiveValue::Set,
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, UpdateMany,
     sea_query::{Expr, ExprTrait, SimpleExpr},
 };
 use serde_json::{Value, json};
 use store::{Event, Store, Tx};
 use types::{
-    Error, Json, Result, TaskId, Timestamp,
+    Error, Json, Kind, Result, TaskId, Timestamp,
     states::{Task, TaskStep},
 };
 
@@ -33,12 +32,22 @@ pub(crate) async fn fenced(store: &Store, hand: &Hand) -> Result<Tx> {
 pub(crate) async fn fenced_row(store: &Store, hand: &Hand) -> Result<(Tx, task::Model)> {
     let tx = store.begin().await?;
     let mine = tx.lock(task::Entity::find().filter(claimed(hand))).await?;
-    let Some(row) = mine else {
-        return Err(Error::conflict(format!("{} belongs to another worker now", hand.id))
-            .code(FENCED)
-            .on("task", hand.id));
-    };
-    Ok((tx, row))
+    Ok((tx, mine.ok_or_else(|| lost(hand.id))?))
+}
+
+pub(crate) fn lost(task: TaskId) -> Error {
+    let error = Error::conflict(format!("{task} belongs to another worker now"));
+    error.code(FENCED).on("task", task)
+}
+
+/// Somebody wants the task undone: no step begins any more.
+pub(crate) fn cancelled(task: TaskId) -> Error {
+    Error::new(Kind::Cancelled, format!("{task} is cancelled")).on("task", task)
+}
+
+/// A row that is not as it was read means that a commit went through whose answer was lost.
+pub(crate) fn changed_meanwhile(step: &str) -> Error {
+    Error::unavailable(format!("step {step} changed meanwhile: it is read again"))
 }
 
 pub(crate) fn claimed(hand: &Hand) -> SimpleExpr {
@@ -63,28 +72,25 @@ pub(crate) async fn read(store: &Store, id: TaskId) -> Result<Vec<step::Model>> 
     store.all(all.order_by_asc(step::Column::Seq)).await
 }
 
-pub(crate) async fn begin(store: &Store, hand: &Hand, seq: usize, name: &str, params: Value) -> Result<step::Model> {
-    let tx = fenced(store, hand).await?;
-    let row = step::ActiveModel {
-        task_id: Set(hand.id),
-        seq: Set(i64::try_from(seq).unwrap_or(i64::MAX)),
-        name: Set(name.to_owned()),
-        params: Set(Json(params)),
-        token: Set(format!("{}-{seq}", hand.id)),
-        state: Set(TaskStep::Started),
-        output: Set(None),
-        error: Set(None),
-        attempts: Set(0),
-        undo_attempts: Set(0),
-        started_at: Set(Timestamp::now()),
-        finished_at: Set(None),
-    };
-    let row = tx.insert(row).await?;
-    changed(tx).await?;
-    Ok(row)
+/// A step that begins.
+pub(crate) fn row(task: TaskId, seq: usize, name: &str, params: Value) -> step::Model {
+    step::Model {
+        task_id: task,
+        seq: i64::try_from(seq).unwrap_or(i64::MAX),
+        name: name.to_owned(),
+        params: Json(params),
+        token: format!("{task}-{seq}"),
+        state: TaskStep::Started,
+        output: None,
+        error: None,
+        attempts: 0,
+        undo_attempts: 0,
+        started_at: Timestamp::now(),
+        finished_at: None,
+    }
 }
 
-/// Marks a started step as done, in the step's own transaction or the engine's.
+/// Marks a started step as done in the step's own transaction.
 pub(crate) async fn done(tx: &Tx, row: &step::Model, output: Value) -> Result<()> {
     let update = ended(TaskStep::Done)
         .col_expr(step::Column::Output, Expr::value(Some(Json(output))))
@@ -128,17 +134,13 @@ fn ended(state: TaskStep) -> UpdateMany<step::Entity> {
         .col_expr(step::Column::FinishedAt, Expr::value(Some(Timestamp::now())))
 }
 
-/// A row that is not as it was read means that a commit went through whose answer was lost: look again.
 async fn once(tx: &Tx, row: &step::Model, update: UpdateMany<step::Entity>) -> Result<()> {
     let update = update
         .filter(step::Column::TaskId.eq(row.task_id))
         .filter(step::Column::Seq.eq(row.seq));
     match tx.update(update).await? {
         1 => Ok(()),
-        _ => Err(Error::unavailable(format!(
-            "step {} changed meanwhile: it is read again",
-            row.name
-        ))),
+        _ => Err(changed_meanwhile(&row.name)),
     }
 }
 
@@ -152,15 +154,28 @@ pub(crate) async fn release(tx: &Tx, hand: &Hand, wait: Duration) -> Result<()> 
 
 /// Moves the task to another state, with its event.
 pub(crate) async fn become_state(tx: &mut Tx, hand: &Hand, state: Task, data: Value) -> Result<()> {
+    become_with(tx, hand, state, data, task::Entity::update_many()).await
+}
+
+/// Like [`become_state`]; `update` has what else changes in the row.
+pub(crate) async fn become_with(
+    tx: &mut Tx,
+    hand: &Hand,
+    state: Task,
+    data: Value,
+    update: UpdateMany<task::Entity>,
+) -> Result<()> {
     let from = Task::ALL.iter().copied().filter(|from| from.may_become(state));
-    let update = task::Entity::update_many()
+    let update = update
         .col_expr(task::Column::State, Expr::value(state))
         .filter(task::Column::State.is_in(from));
     if tx.update(update.filter(claimed(hand))).await? != 1 {
         let text = format!("{} is in a state that cannot become {state}", hand.id);
         return Err(Error::conflict(text).code("wrong_state"));
     }
-    announce(tx, &hand.row, &hand.cx, state, data).await
+    tx.event(&hand.cx, event(&hand.row, state, data)).await?;
+    tx.wake(CHANNEL);
+    Ok(())
 }
 
 pub(crate) async fn set_error(tx: &Tx, hand: &Hand, column: task::Column, error: &Error) -> Result<()> {
@@ -169,6 +184,13 @@ pub(crate) async fn set_error(tx: &Tx, hand: &Hand, column: task::Column, error:
 }
 
 pub(crate) async fn announce(tx: &mut Tx, row: &task::Model, cx: &auth::Cx, state: Task, data: Value) -> Result<()> {
+    tx.event(cx, event(row, state, data)).await?;
+    tx.wake(CHANNEL);
+    Ok(())
+}
+
+/// What others hear of a task's new state.
+pub(crate) fn event(row: &task::Model, state: Task, data: Value) -> Event {
     let mut facts = json!({
         "kind": row.kind,
         "resource": format!("{}/{}", row.resource_noun, row.resource_id),
@@ -176,16 +198,13 @@ pub(crate) async fn announce(tx: &mut Tx, row: &task::Model, cx: &auth::Cx, stat
     if let (Value::Object(facts), Value::Object(data)) = (&mut facts, data) {
         facts.extend(data);
     }
-    let event = Event {
+    Event {
         kind: format!("task.{state}"),
         id: row.id.to_string(),
         name: row.resource_name.clone(),
         owner: row.project_id.clone().zip(row.domain_id.clone()),
         data: facts,
-    };
-    tx.event(cx, event).await?;
-    tx.wake(CHANNEL);
-    Ok(())
+    }
 }
 
 /// Commits, and tells those who watch the task.

@@ -6,7 +6,11 @@ use std::{
     time::Instant,
 };
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
+    sea_query::{Expr, SimpleExpr},
+};
+use store::Tx;
 use types::{Error, Result, TaskId};
 
 use super::{Hand, Shared, journal};
@@ -70,15 +74,24 @@ pub(super) async fn keep(shared: Arc<Shared>, hands: Arc<Hands>) {
     }
 }
 
+/// Those of `held` that are still ours, locked in the order in which the journal's writer locks them too.
+async fn ours(shared: &Shared, tx: &Tx, held: &[Arc<Hand>]) -> Result<SimpleExpr> {
+    let select = task::Entity::find()
+        .filter(task::Column::Owner.eq(shared.owner.as_str()))
+        .filter(task::Column::Id.is_in(held.iter().map(|hand| hand.id)));
+    let rows = tx.lock_all(select.order_by_asc(task::Column::Id)).await?;
+    Ok(task::Column::Id.is_in(rows.iter().map(|row| row.id)))
+}
+
 async fn renew(shared: &Shared, held: &[Arc<Hand>]) -> Result<()> {
     let tx = shared.store.begin().await?;
+    let ours = ours(shared, &tx, held).await?;
     let update = task::Entity::update_many()
         .col_expr(
             task::Column::DueAt,
             journal::from_now(tx.is_postgres(), shared.settings.lease),
         )
-        .filter(task::Column::Owner.eq(shared.owner.as_str()))
-        .filter(task::Column::Id.is_in(held.iter().map(|hand| hand.id)));
+        .filter(ours);
     let asked = Instant::now();
     tx.update(update).await?;
     tx.commit().await?;
@@ -119,14 +132,14 @@ pub(super) async fn drop_all(shared: &Shared, held: &[Arc<Hand>]) -> Result<()> 
         return Ok(());
     }
     let mut tx = shared.store.begin().await?;
+    let ours = ours(shared, &tx, held).await?;
     let update = task::Entity::update_many()
         .col_expr(task::Column::Owner, Expr::value(None::<String>))
         .col_expr(
             task::Column::DueAt,
             journal::from_now(tx.is_postgres(), std::time::Duration::ZERO),
         )
-        .filter(task::Column::Owner.eq(shared.owner.as_str()))
-        .filter(task::Column::Id.is_in(held.iter().map(|hand| hand.id)));
+        .filter(ours);
     tx.update(update).await?;
     tx.wake(crate::QUEUE);
     tx.commit().await

@@ -64,6 +64,12 @@ async fn a_dead_workers_tasks_are_taken_over(world: World) {
         .until("the gate", |inner| inner.calls.contains(&"gate".to_owned()))
         .await;
     first.kill().await;
+    world
+        .cloud
+        .until("the first worker's death", |inner| {
+            inner.calls.contains(&"left the gate".to_owned())
+        })
+        .await;
     world.cloud.open.send_replace(true);
     let second = Running::new(world.builder().build());
     assert_eq!(world.ended(task).await, Task::Succeeded);
@@ -93,7 +99,12 @@ async fn a_stopping_engine_hands_over_at_once(world: World) {
 }
 
 async fn two_engines_share_the_work_and_double_nothing(world: World) {
-    let engines = [(); 2].map(|()| Running::new(world.builder().workers(8).build()));
+    // Nobody dies here, so no lease may end on a busy machine.
+    let patient = task::Settings {
+        lease: std::time::Duration::from_secs(30),
+        ..quick()
+    };
+    let engines = [(); 2].map(|()| Running::new(world.builder().workers(8).settings(patient.clone()).build()));
     let mut tasks: Vec<TaskId> = Vec::new();
     for n in 0..40 {
         let things = vec![format!("thing-{n:02}")];

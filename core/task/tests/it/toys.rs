@@ -142,6 +142,7 @@ impl Step for Gate {
     async fn run(&self, cx: &StepCx) -> Result<()> {
         let cloud = cx.get::<Cloud>();
         cloud.change(|inner| inner.calls.push("gate".to_owned()));
+        let _left = Left(cloud);
         let mut open = cloud.open.subscribe();
         tokio::select! {
             _ = open.wait_for(|open| *open) => Ok(()),
@@ -152,6 +153,15 @@ impl Step for Gate {
     async fn undo(&self, cx: &StepCx) -> Result<()> {
         cx.get::<Cloud>().change(|inner| inner.calls.push("ungate".to_owned()));
         Ok(())
+    }
+}
+
+/// Tells when a worker is not at the gate any more, however it went.
+struct Left<'a>(&'a Cloud);
+
+impl Drop for Left<'_> {
+    fn drop(&mut self) {
+        self.0.change(|inner| inner.calls.push("left the gate".to_owned()));
     }
 }
 
