@@ -94,9 +94,9 @@ fn raw_string(rest: &str, after: &str) -> usize {
     rest[start..].find(&end).map_or(rest.len(), |at| start + at + end.len())
 }
 
-/// Whether a whole file is test code.
+/// Whether a whole file is code for tests or measurements.
 pub fn is_test(path: &str) -> bool {
-    path.contains("/tests/") || path.starts_with("tests/") || path.ends_with("/tests.rs")
+    path.contains("/tests/") || path.contains("/examples/") || path.starts_with("tests/") || path.ends_with("/tests.rs")
 }
 
 /// Index of the first line of the tests at a file's end; the number of lines when it has none.
