@@ -18,13 +18,18 @@ pub use site::Site;
 const LOOK: Duration = Duration::from_millis(50);
 
 /// What `look` finds, as soon as it finds something; a failed test after `seconds`.
-pub fn wait<T>(what: &str, seconds: u64, mut look: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + Duration::from_secs(seconds);
+pub fn wait<T>(what: &str, seconds: u64, look: impl FnMut() -> Option<T>) -> T {
+    within(Duration::from_secs(seconds), look).unwrap_or_else(|| panic!("waited {seconds} s in vain: {what}"))
+}
+
+/// As [`wait`], for what need not come.
+pub fn within<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let end = Instant::now() + limit;
     loop {
-        if let Some(found) = look() {
+        let found = look();
+        if found.is_some() || Instant::now() >= end {
             return found;
         }
-        assert!(Instant::now() < end, "waited {seconds} s in vain: {what}");
         std::thread::sleep(LOOK);
     }
 }

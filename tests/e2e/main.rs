@@ -3,6 +3,7 @@
 //! `ISOBAR_BIN_DIR=target/release cargo nextest run --test e2e` tries other programs than those of this build.
 #![allow(clippy::unwrap_used)]
 
+mod chaos;
 mod doctor;
 mod guest;
 mod kill;

@@ -16,16 +16,17 @@ fn a_region_dies() {
     let before = [0, 1].map(|n| roles.metric(n, STEPS));
     twenty(&site);
     // Either may have taken the work, and takes it in batches: the one that has some is the one to die.
-    let works = |n: &usize| roles.metric(*n, STEPS) > before[*n] + 4.0;
+    let works = |n: &u16| roles.metric(*n, STEPS) > before[usize::from(*n)] + 4.0;
     let victim = wait("a region makes servers", 120, || [0, 1].into_iter().find(works));
     assert!(lab.machines() < 20, "it is to die before the work is done");
-    roles.kill_region(victim);
+    roles.kill(&format!("region-{victim}"));
     site.settled(240);
     let takeovers = roles.metric(1 - victim, "isobar_task_takeovers_total");
     assert!(takeovers > 0.0, "one region takes over what the other left");
     all_well(&site, &lab);
     // A region that starts anew takes part.
-    roles.start_region(victim);
+    roles.start_again(&format!("region-{victim}"));
+    wait_until("it serves", 60, || roles.ready());
     leave(&site, &lab);
     roles.stop();
 }
@@ -39,12 +40,13 @@ fn a_scheduler_dies() {
     // Both regions ask the first one first.
     twenty(&site);
     wait_until("something is made", 120, || lab.made() > 0);
-    roles.kill_scheduler(0);
+    roles.kill("scheduler-0");
     site.ok("server create late --image tiny --flavor small --network lan --wait");
     site.ok("server delete late --yes --wait");
     site.settled(240);
     all_well(&site, &lab);
-    roles.start_scheduler(0);
+    roles.start_again("scheduler-0");
+    wait_until("it serves", 60, || roles.ready());
     leave(&site, &lab);
     roles.stop();
 }

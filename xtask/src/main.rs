@@ -1,7 +1,9 @@
-//! What a contributor runs besides cargo: tidy (house rules), gen (files made from code), bench (numbers).
+//! What a contributor runs besides cargo: tidy (house rules), gen (files made from code), bench (numbers),
+//! chaos (kill -9 at random).
 
 mod args;
 mod bench;
+mod chaos;
 mod diff;
 mod r#gen;
 mod names;
@@ -18,7 +20,8 @@ use crate::{args::Args, tree::Tree};
 const USAGE: &str = "\
 cargo xtask tidy            check what the compiler does not: layers, sizes, headers, words, released names
 cargo xtask gen [--check]   write the files made from code; --check only compares them
-cargo xtask bench spine     measure; --quick for a short run, --help for the rest";
+cargo xtask bench spine     measure; --quick for a short run, --help for the rest
+cargo xtask chaos           kill -9 at random moments, then compare; --help for seed, size and database";
 
 fn main() -> ExitCode {
     match run(Args::new(std::env::args().skip(1))) {
@@ -51,6 +54,7 @@ fn run(mut args: Args) -> Result<ExitCode> {
             r#gen::run(&root, mode)
         }
         "bench" => bench::run(&root, args),
+        "chaos" => chaos::run(&root, args),
         "-h" | "--help" | "help" => {
             println!("{USAGE}");
             Ok(ExitCode::SUCCESS)

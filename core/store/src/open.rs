@@ -1,4 +1,7 @@
-//! Opening a database. SQLite gets one writing connection and several reading ones; PostgreSQL one pool.
+//! Opening a database: connections that write and others that read. SQLite has one that writes.
+//!
+//! They are apart on PostgreSQL too: whoever is in a transaction may have to read something beside it, and would wait
+//! for ever if all connections were taken by others who are in a transaction and wait for the same.
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -38,19 +41,11 @@ impl Store {
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err(Error::invalid("a database URL begins with postgres:// or sqlite://"));
         }
-        let mut options = ConnectOptions::new(url);
-        options
-            .max_connections(16)
-            .connect_timeout(Duration::from_secs(10))
-            .acquire_timeout(Duration::from_secs(10));
-        options.sqlx_logging(false);
-        let pool = Database::connect(options)
-            .await
-            .map_err(|e| fault("opening the database", e))?;
+        let write = postgres(url, 10).await?;
         Ok(Self {
-            signals: Signals::between_replicas(pool.get_postgres_connection_pool()),
-            read: pool.clone(),
-            write: pool,
+            signals: Signals::between_replicas(write.get_postgres_connection_pool()),
+            read: postgres(url, 6).await?,
+            write,
             presence: None,
         })
     }
@@ -116,6 +111,18 @@ impl Store {
     pub fn signal(&self, channel: &str) -> tokio::sync::watch::Receiver<u64> {
         self.signals.receiver(channel)
     }
+}
+
+async fn postgres(url: &str, connections: u32) -> Result<DatabaseConnection> {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .connect_timeout(Duration::from_secs(10))
+        .acquire_timeout(Duration::from_secs(10))
+        .sqlx_logging(false);
+    Database::connect(options)
+        .await
+        .map_err(|e| fault("opening the database", e))
 }
 
 async fn sqlite(path: &str, connections: u32) -> Result<DatabaseConnection> {

@@ -163,14 +163,25 @@ async fn create<A: App, E: Create<A>>(
     if let Some(answer) = key.answered(app.store()).await? {
         return Ok(answer);
     }
-    let ready = E::ready(&app, &cx, input::parse(&body)?).await?;
+    let made = make::<A, E>(&app, &cx, &key, &body, wishes).await;
+    key.settle(app.store(), made).await
+}
+
+async fn make<A: App, E: Create<A>>(
+    app: &A,
+    cx: &Cx,
+    key: &Key,
+    body: &Bytes,
+    wishes: Wishes,
+) -> Result<Response, Problem> {
+    let ready = E::ready(app, cx, input::parse(body)?).await?;
     let mut tx = app.store().begin().await?;
-    let made = <E as Create<A>>::create(&app, &cx, &mut tx, ready).await?;
-    announce::<E>(&cx, &mut tx, &made.row, "created").await?;
+    let made = <E as Create<A>>::create(app, cx, &mut tx, ready).await?;
+    announce::<E>(cx, &mut tx, &made.row, "created").await?;
     if wishes.dry_run {
-        return rehearsed(&app, &cx, tx, made).await;
+        return rehearsed(app, cx, tx, made).await;
     }
-    let view = only(E::views(&app, &cx, vec![made.row.clone()]).await?)?;
+    let view = only(E::views(app, cx, vec![made.row.clone()]).await?)?;
     let (status, answer) = match made.task {
         Some(task) => (
             StatusCode::ACCEPTED,
@@ -184,7 +195,7 @@ async fn create<A: App, E: Create<A>>(
     key.remember(&tx, status, &answer).await?;
     tx.commit().await?;
     if made.task.is_some() && wishes.wait.is_some() {
-        return respond(&app, &cx, made, wishes).await;
+        return respond(app, cx, made, wishes).await;
     }
     Ok((status, Json(answer)).into_response())
 }
@@ -381,6 +392,17 @@ impl Key {
                 .and_then(|code| StatusCode::from_u16(code).ok());
             (status.unwrap_or(StatusCode::OK), Json(row.answer.0)).into_response()
         }))
+    }
+
+    /// What a create that was tried answers. A repeat that comes while the first is still at work is refused in some
+    /// way (the name is taken, the last room is): it gets the first one's answer.
+    pub async fn settle(&self, store: &store::Store, tried: Result<Response, Problem>) -> Result<Response, Problem> {
+        let Err(problem) = tried else { return tried };
+        match self.answered(store).await {
+            Ok(Some(answer)) => Ok(answer),
+            // Without that answer the reason stands, also when it cannot be read.
+            _ => Err(problem),
+        }
     }
 
     pub async fn remember(&self, tx: &Tx, status: StatusCode, answer: &Value) -> Result<()> {

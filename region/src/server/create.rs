@@ -84,17 +84,22 @@ async fn create(
     if let Some(answer) = key.answered(state.store()).await? {
         return Ok(answer);
     }
-    let ready = fetch(&state, &cx, web::input::parse(&body)?).await?;
-    let plan = plan(&state, &cx, &ready).await?;
+    let made = make(&state, &cx, &key, &body, wishes).await;
+    key.settle(state.store(), made).await
+}
+
+async fn make(state: &State, cx: &Cx, key: &Key, body: &Bytes, wishes: Wishes) -> Result<Response, Problem> {
+    let ready = fetch(state, cx, web::input::parse(body)?).await?;
+    let plan = plan(state, cx, &ready).await?;
     if wishes.dry_run {
         return Ok(Json(plan).into_response());
     }
     let mut tx = state.store.begin().await?;
     let mut made = Vec::new();
     for name in &ready.names {
-        made.push(insert(&cx, &mut tx, &ready, name).await?);
+        made.push(insert(cx, &mut tx, &ready, name).await?);
     }
-    let answer = first_answer(&state, &made).await?;
+    let answer = first_answer(state, &made).await?;
     key.remember(&tx, StatusCode::ACCEPTED, &answer).await?;
     tx.commit().await?;
     let Some(limit) = wishes.wait else {
@@ -109,7 +114,7 @@ async fn create(
     for Made { row, .. } in made {
         fresh.extend(state.store.one(Entity::find_by_id(row.id)).await?);
     }
-    Ok((StatusCode::ACCEPTED, Json(self::answer(&state, fresh, &tasks).await?)).into_response())
+    Ok((StatusCode::ACCEPTED, Json(self::answer(state, fresh, &tasks).await?)).into_response())
 }
 
 /// One server as it was written, and what its view would read from rows that nobody else sees yet.

@@ -156,6 +156,23 @@ async fn a_key_that_is_sent_twice_makes_one_server(database: Database) {
     );
 }
 
+/// A client that got no answer sends the key again, and the first request may still be at work.
+async fn a_key_that_is_sent_at_once_gives_one_answer(database: Database) {
+    let site = Site::new(database).await;
+    for (path, body) in [
+        ("/servers", server("web").body),
+        ("/networks", json!({ "name": "twice", "cidr": "10.9.0.0/24" })),
+    ] {
+        let headers = [("idempotency-key", "k1")];
+        let send = |_| site.send(MEMBER, "POST", path, &headers, &body);
+        let replies = futures::future::join_all((0..5).map(send)).await;
+        for reply in &replies {
+            assert!(reply.status.is_success(), "{:#}", reply.body);
+            assert_eq!((reply.status, &reply.body), (replies[0].status, &replies[0].body));
+        }
+    }
+}
+
 async fn a_change_of_something_older_is_refused(database: Database) {
     let site = Site::new(database).await;
     let change = json!({ "name": "lan" });
@@ -179,5 +196,6 @@ both!(
     what_is_in_use_stays,
     two_commands_at_once_are_told_of_each_other,
     a_key_that_is_sent_twice_makes_one_server,
+    a_key_that_is_sent_at_once_gives_one_answer,
     a_change_of_something_older_is_refused,
 );

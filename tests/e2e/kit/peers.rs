@@ -54,9 +54,9 @@ impl Postgres {
         Self { directory, url }
     }
 
-    /// Every process of it ends in the middle of what it does; it recovers from its log and serves again.
+    /// kill -9 of every process of it; it recovers from its log and serves again.
     pub fn crash(&self) {
-        tool(&["postgres", "restart", self.directory.to_str().unwrap()]);
+        tool(&["postgres", "crash", self.directory.to_str().unwrap()]);
     }
 }
 

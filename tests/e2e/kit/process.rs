@@ -69,10 +69,18 @@ impl Process {
     pub fn ready(&mut self) -> String {
         wait(&format!("{} prints its ready line", self.name), 120, || {
             assert!(self.ended().is_none(), "{} ended before it was ready", self.name);
-            let text = self.output();
-            let line = text.lines().find(|line| line.starts_with("ready"))?;
-            Some(line.rsplit_once(" on ")?.1.to_owned())
+            self.origin()
         })
+    }
+
+    pub fn was_ready(&self) -> bool {
+        self.origin().is_some()
+    }
+
+    fn origin(&self) -> Option<String> {
+        let text = self.output();
+        let line = text.lines().find(|line| line.starts_with("ready"))?;
+        Some(line.rsplit_once(" on ")?.1.to_owned())
     }
 
     /// What it has printed so far.

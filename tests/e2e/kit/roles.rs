@@ -1,4 +1,4 @@
-//! PostgreSQL with every role a process of its own, and two of region and of scheduler.
+//! The roles as processes of their own on one PostgreSQL, or all of them in one on SQLite; any of them may be killed.
 
 use std::{
     io::{Read, Write},
@@ -10,36 +10,59 @@ use super::{Process, Site, program};
 const KEYSTONE: u16 = 5000;
 const GLANCE: u16 = 9292;
 const GATEWAY: u16 = 8500;
-const SCHEDULERS: [u16; 2] = [8601, 8602];
-const REGIONS: [u16; 2] = [8701, 8702];
+const SCHEDULERS: u16 = 8601;
+const REGIONS: u16 = 8701;
+/// What `--role` takes.
+const EVERY_ROLE: &str = "keystone,region,scheduler,glance,apigateway";
 
 /// Processes that find each other: fixed ports on a loopback address that only this test's process has. Every one
-/// knows both regions and both schedulers, so any of them may die.
+/// knows all regions and both schedulers, so any of them may die.
 pub struct Roles<'a> {
     site: &'a Site,
-    database: String,
-    singles: Vec<Process>,
-    schedulers: [Option<Process>; 2],
-    regions: [Option<Process>; 2],
+    /// `None` is SQLite.
+    database: Option<String>,
+    members: Vec<Member>,
+}
+
+struct Member {
+    name: String,
+    role: &'static str,
+    port: u16,
+    process: Option<Process>,
 }
 
 impl<'a> Roles<'a> {
+    /// On PostgreSQL, with two regions and two schedulers.
     pub fn start(site: &'a Site, database: &str) -> Self {
+        Self::with_regions(site, database, 2)
+    }
+
+    pub fn with_regions(site: &'a Site, database: &str, regions: u16) -> Self {
+        let mut members = vec![
+            // The process called `controller` is the one whose admin.env is read.
+            member("controller", "keystone", KEYSTONE),
+            member("glance", "glance", GLANCE),
+        ];
+        members.extend((0..2).map(|n| member(&format!("scheduler-{n}"), "scheduler", SCHEDULERS + n)));
+        members.extend((0..regions).map(|n| member(&format!("region-{n}"), "region", REGIONS + n)));
+        members.push(member("gateway", "apigateway", GATEWAY));
+        Self::bring_up(site, Some(database.to_owned()), members)
+    }
+
+    /// All roles in one process on SQLite, at the same origin whenever it is started.
+    pub fn alone(site: &'a Site) -> Self {
+        Self::bring_up(site, None, vec![member("controller", EVERY_ROLE, GATEWAY)])
+    }
+
+    fn bring_up(site: &'a Site, database: Option<String>, members: Vec<Member>) -> Self {
         let mut roles = Self {
             site,
-            database: database.to_owned(),
-            singles: Vec::new(),
-            schedulers: [None, None],
-            regions: [None, None],
+            database,
+            members,
         };
-        // The process called `controller` is the one whose admin.env is read.
-        roles.single("keystone", "controller", KEYSTONE);
-        roles.single("glance", "glance", GLANCE);
-        for n in [0, 1] {
-            roles.start_scheduler(n);
-            roles.start_region(n);
+        for n in 0..roles.members.len() {
+            roles.launch(n).ready();
         }
-        roles.single("apigateway", "gateway", GATEWAY);
         roles
     }
 
@@ -48,27 +71,45 @@ impl<'a> Roles<'a> {
         origin(GATEWAY)
     }
 
-    pub fn start_region(&mut self, n: usize) {
-        let name = format!("region-{n}");
-        self.regions[n] = Some(self.role("region", &name, REGIONS[n]));
+    /// Who there is: `region-0`, `gateway`.
+    pub fn names(&self) -> Vec<String> {
+        self.members.iter().map(|member| member.name.clone()).collect()
     }
 
-    pub fn start_scheduler(&mut self, n: usize) {
-        let name = format!("scheduler-{n}");
-        self.schedulers[n] = Some(self.role("scheduler", &name, SCHEDULERS[n]));
+    pub fn kill(&mut self, name: &str) {
+        let n = self.find(name);
+        self.members[n].process.take().unwrap().kill();
     }
 
-    pub fn kill_region(&mut self, n: usize) {
-        self.regions[n].take().unwrap().kill();
+    /// Starts one that was killed. It need not be ready yet: see [`Roles::ready`].
+    pub fn start_again(&mut self, name: &str) {
+        let n = self.find(name);
+        self.launch(n);
     }
 
-    pub fn kill_scheduler(&mut self, n: usize) {
-        self.schedulers[n].take().unwrap().kill();
+    /// Starts those again that ended before they were ready, as a service manager would: nobody can start while the
+    /// database is away. Who was ready never ends by itself.
+    pub fn revive(&mut self) {
+        for n in 0..self.members.len() {
+            let Member { name, process, .. } = &mut self.members[n];
+            let Some(process) = process else { continue };
+            if let Some(status) = process.ended() {
+                assert!(!process.was_ready(), "{name} ended by itself: {status}");
+                self.launch(n);
+            }
+        }
+    }
+
+    /// Whether everybody serves.
+    pub fn ready(&mut self) -> bool {
+        self.revive();
+        let mut processes = self.members.iter().filter_map(|member| member.process.as_ref());
+        processes.all(Process::was_ready)
     }
 
     /// The sum of what one region counted under this name.
-    pub fn metric(&self, region: usize, name: &str) -> f64 {
-        let mut stream = TcpStream::connect((host(), REGIONS[region])).unwrap();
+    pub fn metric(&self, region: u16, name: &str) -> f64 {
+        let mut stream = TcpStream::connect((host(), REGIONS + region)).unwrap();
         write!(stream, "GET /metrics HTTP/1.0\r\nHost: metrics\r\n\r\n").unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
@@ -80,31 +121,47 @@ impl<'a> Roles<'a> {
 
     /// Everybody that still lives ends well when asked to, the gateway first.
     pub fn stop(self) {
-        let others = self.regions.into_iter().chain(self.schedulers).flatten();
-        for process in self.singles.into_iter().rev().chain(others) {
+        let processes = self.members.into_iter().rev().filter_map(|member| member.process);
+        for process in processes {
             assert!(process.stop().success());
         }
     }
 
-    fn single(&mut self, role: &str, name: &str, port: u16) {
-        let process = self.role(role, name, port);
-        self.singles.push(process);
+    fn find(&self, name: &str) -> usize {
+        let found = self.members.iter().position(|member| member.name == name);
+        found.unwrap_or_else(|| panic!("there is no process {name}"))
     }
 
-    fn role(&self, role: &str, name: &str, port: u16) -> Process {
+    fn launch(&mut self, n: usize) -> &mut Process {
         let mut command = program("isobar");
-        command
-            .args(["serve", "--role", role, "--listen", &format!("{}:{port}", host())])
-            .env("ISOBAR_DATABASE_URL", &self.database)
-            .env("ISOBAR_SERVICE_SECRET", "the-same-long-text-in-every-process")
-            .env("ISOBAR_PUBLIC_URL", origin(GATEWAY))
-            .env("ISOBAR_KEYSTONE_URL", origin(KEYSTONE))
-            .env("ISOBAR_GLANCE_URL", origin(GLANCE))
-            .env("ISOBAR_REGION_URL", REGIONS.map(origin).join(","))
-            .env("ISOBAR_SCHEDULER_URL", SCHEDULERS.map(origin).join(","));
-        let mut process = self.site.start(name, &mut command);
-        process.ready();
-        process
+        let Member { name, role, port, .. } = &self.members[n];
+        command.args(["serve", "--role", role, "--listen", &format!("{}:{port}", host())]);
+        if let Some(url) = &self.database {
+            command
+                .env("ISOBAR_DATABASE_URL", url)
+                .env("ISOBAR_SERVICE_SECRET", "the-same-long-text-in-every-process")
+                .env("ISOBAR_PUBLIC_URL", origin(GATEWAY))
+                .env("ISOBAR_KEYSTONE_URL", origin(KEYSTONE))
+                .env("ISOBAR_GLANCE_URL", origin(GLANCE))
+                .env("ISOBAR_REGION_URL", self.replicas("region"))
+                .env("ISOBAR_SCHEDULER_URL", self.replicas("scheduler"));
+        }
+        let process = self.site.start(name, &mut command);
+        self.members[n].process.insert(process)
+    }
+
+    fn replicas(&self, role: &str) -> String {
+        let same = self.members.iter().filter(|member| member.role == role);
+        same.map(|member| origin(member.port)).collect::<Vec<_>>().join(",")
+    }
+}
+
+fn member(name: &str, role: &'static str, port: u16) -> Member {
+    Member {
+        name: name.to_owned(),
+        role,
+        port,
+        process: None,
     }
 }
 

@@ -44,6 +44,15 @@ impl Lab {
         self.world().effects.values().map(|effect| effect.made).sum()
     }
 
+    /// How often something was made or deleted.
+    pub fn effects(&self) -> u32 {
+        self.world()
+            .effects
+            .values()
+            .map(|effect| effect.made + effect.deleted)
+            .sum()
+    }
+
     /// Nothing was done twice, whoever died in between.
     pub fn nothing_doubled(&self) {
         let doubled = self.runtime.block_on(self.control.doubled()).unwrap();

@@ -16,6 +16,16 @@ pub struct Site {
     directory: TempDir,
 }
 
+/// The files of a failed test stay, for whoever looks for its cause.
+impl Drop for Site {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.directory.disable_cleanup(true);
+            eprintln!("---- logs and data are left in {}", self.directory.path().display());
+        }
+    }
+}
+
 /// How one run of climc ended.
 pub struct Answer {
     pub code: i32,

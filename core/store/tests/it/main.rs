@@ -14,6 +14,7 @@ use types::{Kind, ProjectId, Timestamp};
 
 both!(&[thing::MIGRATION]; scope_decides_what_is_found, pages_cover_each_row_once, filters_refuse_what_they_do_not_know,
     quota_is_never_exceeded, an_event_is_never_overtaken, a_signal_wakes_another_connection, a_key_answers_once,
+    a_crowd_that_reads_inside_its_transactions_gets_through,
     migrating_again_changes_nothing);
 
 fn member(project: &str) -> Cx {
@@ -256,6 +257,18 @@ async fn a_key_answers_once(db: Database) {
             .await,
         Ok(1)
     );
+}
+
+/// More transactions at once than there are connections, each of which reads something beside it.
+async fn a_crowd_that_reads_inside_its_transactions_gets_through(db: Database) {
+    let one = async |_| {
+        let tx = db.store.begin().await?;
+        let seen = db.store.all(thing::Entity::find()).await?;
+        tx.commit().await.map(|()| seen)
+    };
+    let all = futures::future::try_join_all((0..100).map(one));
+    let all = tokio::time::timeout(Duration::from_secs(30), all).await.unwrap();
+    assert!(all.unwrap().iter().all(Vec::is_empty));
 }
 
 async fn migrating_again_changes_nothing(db: Database) {
