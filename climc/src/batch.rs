@@ -1,5 +1,7 @@
 //! Doing one thing to several objects: a few at a time, waiting for their tasks, one exit code for all.
 
+use std::collections::BTreeSet;
+
 use futures::{StreamExt, stream};
 use serde_json::Value;
 use types::TaskId;
@@ -21,6 +23,8 @@ const WAITING: usize = 32;
 pub struct Work {
     pub item: Value,
     pub task: Option<TaskId>,
+    /// The task that waits for this one and others.
+    pub parent: Option<TaskId>,
 }
 
 impl Work {
@@ -28,20 +32,33 @@ impl Work {
     pub fn from(answer: Value) -> Self {
         match answer {
             Value::Object(mut map) if map.contains_key("item") => Self {
-                task: map.get("task").and_then(Value::as_str).and_then(|id| id.parse().ok()),
+                task: id(map.get("task")),
                 item: map.remove("item").unwrap_or_default(),
+                parent: None,
             },
-            item => Self { item, task: None },
+            item => Self {
+                item,
+                task: None,
+                parent: None,
+            },
         }
     }
 
     /// As [`Work::from`], also for answers about several objects.
     pub fn all(mut answer: Value) -> Vec<Self> {
+        let parent = id(answer.get("task"));
         match answer.get_mut("items").map(Value::take) {
-            Some(Value::Array(items)) => items.into_iter().map(Self::from).collect(),
+            Some(Value::Array(items)) => {
+                let works = items.into_iter().map(Self::from);
+                works.map(|work| Self { parent, ..work }).collect()
+            }
             _ => vec![Self::from(answer)],
         }
     }
+}
+
+fn id(value: Option<&Value>) -> Option<TaskId> {
+    value.and_then(Value::as_str).and_then(|id| id.parse().ok())
 }
 
 pub type Outcome = Result<Work, Failure>;
@@ -123,9 +140,17 @@ pub fn conclude(cx: Cx, succeeded: usize, failures: Vec<Failure>) -> u8 {
 
 /// Waits for all tasks; `None` when Ctrl-C ended it.
 async fn settle(cx: Cx<'_>, outcomes: Vec<Outcome>, after: After) -> Option<Vec<Outcome>> {
-    let tasks: Vec<TaskId> = outcomes.iter().flatten().filter_map(|work| work.task).collect();
+    let works = outcomes.iter().flatten();
+    let parents: BTreeSet<TaskId> = works.clone().filter_map(|work| work.parent).collect();
+    let tasks: Vec<TaskId> = works.filter_map(|work| work.parent.or(work.task)).collect();
     let progress = &Progress::tasks(tasks.len());
     let end = deadline(cx.value("timeout"));
+    // One question for many: when these are over, the others are answered at once. What fails here fails there too.
+    let whole = stream::iter(parents.clone()).for_each_concurrent(WAITING, |parent| async move {
+        if let Ok(client) = cx.app.client() {
+            let _ = client.wait_for(parent, end, |task| progress.task(task)).await;
+        }
+    });
     let waiting = stream::iter(outcomes).map(|outcome| async move {
         let mut work = outcome?;
         let client = cx.app.client()?;
@@ -142,11 +167,15 @@ async fn settle(cx: Cx<'_>, outcomes: Vec<Outcome>, after: After) -> Option<Vec<
         Ok(work)
     });
     let waiting = waiting.buffered(WAITING).collect();
+    let all = async {
+        whole.await;
+        waiting.await
+    };
     tokio::select! {
-        outcomes = waiting => Some(outcomes),
+        outcomes = all => Some(outcomes),
         _ = tokio::signal::ctrl_c() => {
             eprintln!("interrupted; the work goes on");
-            for task in tasks.iter().take(10) {
+            for task in tasks.iter().collect::<BTreeSet<_>>().into_iter().take(10) {
                 eprintln!("hint: climc task wait {task}");
             }
             None

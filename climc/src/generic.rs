@@ -165,6 +165,7 @@ async fn delete(cx: Cx<'_>) -> Done {
         let gone = Work {
             item: json!({ "name": key }),
             task: None,
+            parent: None,
         };
         let answer = match cx.noun.home {
             Home::Region(path) => client.any(path).delete(key).await?,
@@ -175,6 +176,7 @@ async fn delete(cx: Cx<'_>) -> Done {
         Ok(vec![answer.map_or(gone, |accepted| Work {
             item: accepted.item,
             task: accepted.task,
+            parent: None,
         })])
     });
     batch::finish(cx, outcomes.await, After::Deleted).await

@@ -48,6 +48,7 @@ pub async fn bootstrap(store: &Store, name: &str) -> Result<()> {
 pub fn workflows() -> Registry {
     Registry::new()
         .add::<server::create::CreateServer>()
+        .add::<server::create::CreateServers>()
         .add::<server::delete::DeleteServer>()
         .add::<server::power::Switch>()
         .add::<server::resize::ResizeServer>()

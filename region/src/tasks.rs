@@ -53,6 +53,7 @@ pub fn routes() -> Routes {
         Operation::new(Get, "/tasks", "task_list", "task", "Tasks: work that takes time.")
             .query("state", "one or several states, separated by commas")
             .query("kind", "the workflow's name")
+            .query("parent", "the children of this task")
             .query("limit", "1 to 1000")
             .query("after", "`next` of the page before")
             .lists::<api::View>(),
@@ -103,7 +104,16 @@ async fn list(
 ) -> Result<Json<Items<api::View>>, Problem> {
     let listing = Listing::parse(raw.as_deref())?;
     let page = state.store.list::<record::Entity>(&cx, &listing.query).await?;
-    let items = page.items.into_iter().map(|row| view(row, vec![])).collect();
+    let ids: Vec<_> = page.items.iter().map(|row| row.id).collect();
+    let mut tallies = task::tallies(&state.store, &ids).await?;
+    let items = page
+        .items
+        .into_iter()
+        .map(|row| {
+            let tally = tallies.remove(&row.id);
+            view(row, vec![], tally)
+        })
+        .collect();
     Ok(Json(Items { items, next: page.next }))
 }
 
@@ -139,7 +149,8 @@ async fn whole(state: &State, cx: &Cx, id: &str) -> Result<Json<api::View>, Prob
         .filter(step_record::Column::TaskId.eq(found.id))
         .order_by_asc(step_record::Column::Seq);
     let steps = state.store.all(steps).await?;
-    Ok(Json(view(found.into_inner(), steps)))
+    let tally = task::tallies(&state.store, &[found.id]).await?.remove(&found.id);
+    Ok(Json(view(found.into_inner(), steps, tally)))
 }
 
 async fn cancel(
@@ -188,7 +199,8 @@ fn operator(cx: &Cx) -> Result<()> {
     }
 }
 
-fn view(row: record::Model, steps: Vec<step_record::Model>) -> api::View {
+/// What the children did is what a parent did.
+fn view(row: record::Model, steps: Vec<step_record::Model>, tally: Option<task::Tally>) -> api::View {
     let whole = task::view(row.clone(), steps);
     let steps = whole
         .steps
@@ -210,13 +222,17 @@ fn view(row: record::Model, steps: Vec<step_record::Model>) -> api::View {
         noun: row.resource_noun,
         resource_id: row.resource_id,
         resource_name: row.resource_name,
-        progress: whole.progress.unwrap_or_default(),
+        progress: tally
+            .map(|tally| tally.to_string())
+            .or(whole.progress)
+            .unwrap_or_default(),
         step: whole.step,
         error: whole.error,
         cancel_requested: row.cancel_requested,
         actor: row.who.user_name.clone(),
         request_id: row.request_id,
         project_id: row.project_id,
+        parent: row.parent,
         steps,
         created_at: row.created_at,
         started_at: row.started_at,

@@ -108,7 +108,7 @@ async fn create(cx: Cx<'_>) -> Done {
     let client = cx.app.client()?;
     let made = each(&bodies, async |body: &Value| {
         let item = client.identity(cx.noun.name).create(body).await?;
-        Ok(vec![Work { item, task: None }])
+        Ok(vec![Work::from(item)])
     });
     finish(cx, made.await, After::Changed).await
 }

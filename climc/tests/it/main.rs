@@ -126,6 +126,40 @@ async fn an_error_is_one_sentence_its_causes_and_a_hint() {
     assert_eq!((ran.code, ran.out.as_str()), (5, ""));
 }
 
+/// The task that waits for all is asked, and the others when it is over.
+#[tokio::test]
+async fn waiting_for_several_is_waiting_for_one_task() {
+    let fake = Fake::start().await;
+    let made = json!({ "items": [
+        { "item": { "id": "srv-1", "name": "web-1" }, "task": "task-00000000000000000000000001" },
+        { "item": { "id": "srv-2", "name": "web-2" }, "task": "task-00000000000000000000000002" },
+    ], "task": TASK });
+    fake.on("POST /servers", [(202, made)]);
+    let full = json!({ "kind": "capacity", "code": "children_failed", "message": "1 of 2 did not succeed" });
+    let answers = [(200, task("running", Value::Null)), (200, task("failed", full))];
+    fake.on("GET /tasks/task-00000000000000000000000000", answers);
+    fake.on(
+        "GET /tasks/task-00000000000000000000000001",
+        [(200, task("succeeded", Value::Null))],
+    );
+    let full = json!({ "kind": "capacity", "code": "no_capacity", "message": "no host fits" });
+    fake.on(
+        "GET /tasks/task-00000000000000000000000002",
+        [(200, task("failed", full))],
+    );
+    let running = json!({ "id": "srv-1", "name": "web-1", "state": "running" });
+    fake.on("GET /servers/srv-1", [(200, running)]);
+    let ran = fake
+        .climc("server create web --image i --flavor f --network n --count 2 --wait -o name")
+        .await;
+    assert_eq!((ran.code, ran.out.as_str()), (8, "web-1\n"), "{}", ran.err);
+    assert!(ran.err.contains("no host fits"), "{}", ran.err);
+    assert!(!ran.err.contains("1 of 2"), "each failure is told once: {}", ran.err);
+    let asked: Vec<_> = fake.asked("GET /tasks/").into_iter().map(|asked| asked.line).collect();
+    let parent = asked.iter().filter(|line| line.contains(TASK)).count();
+    assert_eq!((parent, asked.len()), (2, 4), "{asked:?}");
+}
+
 #[tokio::test]
 async fn waiting_follows_the_tasks_and_tells_partial_success() {
     let fake = Fake::start().await;

@@ -7,18 +7,22 @@ use store::{Event, Store, Tx};
 use types::{Error, Json, Result, TaskId, Timestamp, states::Task};
 
 use crate::{
-    CANCELS, CHANNEL, QUEUE, Registry,
+    CANCELS, CHANNEL, QUEUE, Registry, children,
     engine::finish,
     row::{record, task},
 };
 
 /// Stops the task at the next safe point; what it did is undone. Asking twice is asking once.
 ///
-/// One that nobody took yet ends here, without a worker.
+/// One that nobody took yet and that has no children ends here, without a worker.
 ///
 /// Errors: `Conflict` when it is over, or waits for an operator.
 pub async fn cancel(cx: &Cx, store: &Store, registry: &Registry, id: TaskId) -> Result<()> {
-    let by = &cx.who().user_name;
+    cancel_by(cx, store, registry, id, &cx.who().user_name).await
+}
+
+/// Like [`cancel`]; `by` is whom the task's error names.
+pub(crate) async fn cancel_by(cx: &Cx, store: &Store, registry: &Registry, id: TaskId, by: &str) -> Result<()> {
     let mut tx = store.begin().await?;
     let row = locked(&tx, id).await?;
     match row.state {
@@ -33,6 +37,7 @@ pub async fn cancel(cx: &Cx, store: &Store, registry: &Registry, id: TaskId) -> 
     note(cx, &mut tx, &row, "task.cancel_requested", Value::Null).await?;
     if row.state == Task::Queued
         && let Some(workflow) = registry.get(&row.kind)
+        && !children::any_open(&tx, id).await?
     {
         match finish::unbegun(&mut tx, workflow, &row, by).await {
             Ok(()) => return tx.commit().await,
@@ -88,13 +93,15 @@ pub async fn abandon(cx: &Cx, store: &Store, id: TaskId, reason: &str) -> Result
     tx.commit().await
 }
 
-/// Lets a parked task look again now: what it waits for may have happened. A hint; nothing is lost without it.
+/// Lets a parked task look again after the commit: what it waits for may have happened. One that a worker has just now
+/// looks again before it parks.
 pub async fn wake(tx: &mut Tx, id: TaskId) -> Result<()> {
+    let due = "CASE WHEN owner IS NULL AND due_at IS NOT NULL THEN 0 ELSE due_at END";
     let update = task::Entity::update_many()
-        .col_expr(task::Column::DueAt, Expr::value(Timestamp::from_micros(0)))
+        .col_expr(task::Column::Woken, Expr::value(true))
+        .col_expr(task::Column::DueAt, Expr::cust(due))
         .filter(task::Column::Id.eq(id))
-        .filter(task::Column::Owner.is_null())
-        .filter(task::Column::DueAt.is_not_null());
+        .filter(task::Column::FinishedAt.is_null());
     tx.update(update).await?;
     tx.wake(QUEUE);
     Ok(())

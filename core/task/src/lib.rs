@@ -20,6 +20,7 @@
 //! A task belongs to a worker for as long as `due_at`, which heartbeats push ahead, lies in the future. Who claims it
 //! raises `fence`; every later write of the worker before is refused by the database.
 
+pub mod children;
 pub mod control;
 pub mod cx;
 pub mod engine;
@@ -34,6 +35,7 @@ pub mod view;
 pub mod wait;
 pub mod workflow;
 
+pub use children::{Child, Join, MOST_CHILDREN, Policy, Spawn, Tally, tallies};
 pub use control::{abandon, cancel, retry, wake};
 pub use cx::{StepCx, TaskCx};
 pub use engine::{Engine, Extensions, Settings};
@@ -41,7 +43,7 @@ pub use history::{History, Keep};
 pub use orphans::arrive;
 pub use reconcile::{Next, ReconcileCx, Reconciler};
 pub use registry::Registry;
-pub use start::{Target, hold, start};
+pub use start::{Target, hold, start, start_with};
 pub use view::{TaskView, view};
 pub use wait::wait;
 pub use workflow::{Outcome, Step, StepKind, Workflow};
@@ -51,6 +53,10 @@ pub const MIGRATIONS: &[store::Migration] = &[
     store::Migration {
         name: "task/0001_tasks",
         sql: include_str!("migrations/0001_tasks.sql"),
+    },
+    store::Migration {
+        name: "task/0002_children",
+        sql: include_str!("migrations/0002_children.sql"),
     },
     store::Migration {
         name: "task/0003_history",

@@ -7,10 +7,9 @@ use store::Tx;
 use types::{DomainId, Error, Json, ProjectId, Result, TaskId, Timestamp, states};
 
 use crate::{
-    QUEUE, Workflow,
+    Child, Join, QUEUE, Step, Workflow, children,
     engine::journal,
     row::{hold, task},
-    workflow::write,
 };
 
 /// The resource a task works on, and holds while it does.
@@ -26,31 +25,51 @@ pub struct Target {
 ///
 /// Errors: `Conflict` with code `busy` when another task holds the target; `details.task` is its id.
 pub async fn start<W: Workflow>(cx: &Cx, tx: &mut Tx, workflow: &W, target: Target) -> Result<TaskId> {
+    queue(cx, tx, None, &Child::of(workflow, target)?).await
+}
+
+/// Like [`start`], together with children of the new task: its id, and theirs in the same order.
+///
+/// The workflow waits for them with [`crate::TaskCx::join`]. Errors: `Invalid` beyond [`crate::MOST_CHILDREN`].
+pub async fn start_with<W: Workflow>(
+    cx: &Cx,
+    tx: &mut Tx,
+    workflow: &W,
+    target: Target,
+    children: &[Child],
+) -> Result<(TaskId, Vec<TaskId>)> {
+    if W::steps().iter().all(|kind| kind.name != Join::NAME) {
+        return Err(Error::broken(format!("{} does not wait for children", W::NAME)));
+    }
+    let parent = start(cx, tx, workflow, target).await?;
+    Ok((parent, children::insert(cx, tx, parent, children).await?))
+}
+
+pub(crate) async fn queue(cx: &Cx, tx: &mut Tx, parent: Option<TaskId>, child: &Child) -> Result<TaskId> {
     let id = TaskId::new();
-    hold(tx, id, target.noun, &target.id, &target.name).await?;
-    let row = row(cx, id, workflow, &target)?;
-    let row = tx.insert(row).await?;
+    hold(tx, id, &child.noun, &child.id, &child.name).await?;
+    let row = tx.insert(row(cx, id, parent, child)).await?;
     journal::announce(tx, &row, cx, states::Task::Queued, json!({})).await?;
     tx.wake(QUEUE);
     Ok(id)
 }
 
 /// A task as it is before anybody took it.
-fn row<W: Workflow>(cx: &Cx, id: TaskId, workflow: &W, target: &Target) -> Result<task::ActiveModel> {
-    let (project, domain) = target.owner.clone().unzip();
-    Ok(task::ActiveModel {
+fn row(cx: &Cx, id: TaskId, parent: Option<TaskId>, child: &Child) -> task::ActiveModel {
+    let (project, domain) = child.owner.clone().unzip();
+    task::ActiveModel {
         id: Set(id),
-        kind: Set(W::NAME.to_owned()),
+        kind: Set(child.kind.clone()),
         state: Set(states::Task::Queued),
-        resource_noun: Set(target.noun.to_owned()),
-        resource_id: Set(target.id.clone()),
-        resource_name: Set(target.name.clone()),
+        resource_noun: Set(child.noun.clone()),
+        resource_id: Set(child.id.clone()),
+        resource_name: Set(child.name.clone()),
         project_id: Set(project),
         domain_id: Set(domain),
-        params: Set(Json(write(W::NAME, workflow)?)),
+        params: Set(Json(child.params.clone())),
         who: Set(Json(cx.who().clone())),
         request_id: Set(cx.request_id().to_owned()),
-        parent: Set(None),
+        parent: Set(parent),
         progress: Set(None),
         error: Set(None),
         stuck: Set(None),
@@ -58,12 +77,13 @@ fn row<W: Workflow>(cx: &Cx, id: TaskId, workflow: &W, target: &Target) -> Resul
         cancelled_by: Set(None),
         abandoned: Set(false),
         owner: Set(None),
+        woken: Set(false),
         fence: Set(0),
         due_at: Set(Some(Timestamp::from_micros(0))),
         created_at: Set(Timestamp::now()),
         started_at: Set(None),
         finished_at: Set(None),
-    })
+    }
 }
 
 /// Lets task `id` hold one more resource until it ends. [`start`] does it for the target.

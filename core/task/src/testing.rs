@@ -2,7 +2,8 @@
 //!
 //! Nothing here depends on time or chance. There is no dispatcher: the harness claims the task by force, drives it,
 //! and when a fault "kills the process" it drops the drive and claims again as another worker with a higher fence.
-//! After each run the world must equal the goal (if the task succeeded) or the start (if it did not).
+//! Children of the task are driven undisturbed, each as far as it gets whenever the task was driven; their own faults
+//! have scenes of their own. After each run no child may be left open, and the world must equal the goal (if the task succeeded) or the start (if it did not).
 //!
 //! ```text
 //! #[tokio::test]

@@ -52,6 +52,9 @@ pub trait Workflow: Serialize + DeserializeOwned + Send + Sync + 'static {
     fn steps() -> Vec<StepKind>;
 }
 
+/// No step and no wait is longer.
+pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// How a task ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {

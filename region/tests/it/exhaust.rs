@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use types::{TaskId, states};
 
 use crate::{
-    call::Call,
+    call::{Call, delete},
     site::{Site, migrations},
     world::world,
 };
@@ -40,6 +40,8 @@ pub enum Failed {
     Undone(fn(&mut Value)),
     /// Anything from where the same call leads to the goal.
     Again,
+    /// Servers that are each whole or failed: deleting them leads to where the call began.
+    Parts,
 }
 
 impl Case {
@@ -108,7 +110,26 @@ async fn finished(site: Site, case: Arc<Case>, task: TaskId, goal: Value) -> Val
     masked(&site, case.shared).await
 }
 
+/// The world once the task is over; when it failed, without what it was to make.
+async fn cleared(site: Site, shared: &[&str], task: TaskId) -> Value {
+    let row = site.store.one(task::row::task::Entity::find_by_id(task)).await.unwrap();
+    let now = masked(&site, shared).await;
+    if !matches!(row.unwrap().state, states::Task::Failed | states::Task::Cancelled) {
+        return now;
+    }
+    for server in now["servers"].as_array().unwrap() {
+        assert!(
+            ["running", "failed"].contains(&server["state"].as_str().unwrap()),
+            "{server:#}"
+        );
+        let path = format!("/servers/{}", server["name"].as_str().unwrap());
+        site.run(delete(&path)).await;
+    }
+    masked(&site, shared).await
+}
+
 async fn scene(case: Arc<Case>, site: Site, goal: Value) -> Scene {
+    let before = masked(&site, case.shared).await;
     let task = site.begun((case.call)(&site)).await;
     let engine = site.engine();
     match case.failed {
@@ -122,6 +143,10 @@ async fn scene(case: Arc<Case>, site: Site, goal: Value) -> Scene {
                 change(&mut start);
                 start
             })
+        }
+        Failed::Parts => {
+            let world = move || cleared(site.clone(), case.shared, task);
+            Scene::new(engine, task, world).undone(move |_| before.clone())
         }
         Failed::Again => {
             let wanted = goal.clone();
@@ -204,9 +229,14 @@ async fn postgres_too() {
 
 fn servers(runs: &mut JoinSet<Report>) {
     use server::{
-        create::CreateServer, delete::DeleteServer, power::Switch, rebuild::RebuildServer, resize::ResizeServer,
+        create::{CreateServer, CreateServers},
+        delete::DeleteServer,
+        power::Switch,
+        rebuild::RebuildServer,
+        resize::ResizeServer,
     };
     go(runs, "create", through::<CreateServer>(cases::create_server()));
+    go(runs, "create many", through::<CreateServers>(cases::create_servers()));
     go(runs, "delete", through::<DeleteServer>(cases::delete_server()));
     go(runs, "start", through::<Switch>(cases::start()));
     go(runs, "stop", through::<Switch>(cases::stop()));

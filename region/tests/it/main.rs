@@ -8,6 +8,7 @@ mod world;
 
 mod exhaust;
 mod leaks;
+mod many;
 mod observe;
 mod refuse;
 mod routes;

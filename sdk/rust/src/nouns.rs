@@ -4,9 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use types::{
     TaskId,
-    api::{
-        Accepted, Items, account, disk, event, flavor, host, keypair, network, place, quota, server, snapshot, task,
-    },
+    api::{Accepted, account, disk, event, flavor, host, keypair, network, place, quota, server, snapshot, task},
 };
 
 use crate::{Client, Creatable, Deletable, Noun, Resource, Result, Service, Updatable, call::segment};
@@ -48,7 +46,7 @@ pub struct Event;
 pub struct Quota;
 
 resource!(Any, "", Value, create Value => Value, update Value);
-resource!(Server, "servers", server::View, create server::Create => Items<Accepted<server::View>>, update server::Update);
+resource!(Server, "servers", server::View, create server::Create => server::Created, update server::Update);
 resource!(Disk, "disks", disk::View, create disk::Create => Accepted<disk::View>, update disk::Update);
 resource!(Snapshot, "snapshots", snapshot::View, create snapshot::Create => Accepted<snapshot::View>, update snapshot::Update);
 resource!(Network, "networks", network::View, create network::Create => Accepted<network::View>, update network::Update);

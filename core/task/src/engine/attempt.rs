@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     Step, StepCx, TaskCx,
+    children::CHILDREN_FAILED,
     cx::{Mode, PARKED, Stop},
     row::step,
     workflow::write,
@@ -125,6 +126,10 @@ async fn not_done<S: Step>(task: &TaskCx, row: step::Model, step: &S, end: Times
     } else {
         error
     };
+    // A child's error may be of a kind that passes; the child has already given it up.
+    if error.code == CHILDREN_FAILED {
+        return gave_up(task, row, error).await;
+    }
     match after(&task.shared.settings, error.clone(), row.attempts, end, now) {
         After::Retry(wait) => again(task, row, &error, wait).await,
         After::GiveUp(error) => gave_up(task, row, error).await,

@@ -68,6 +68,7 @@ async fn take(shared: &Shared, tx: &mut Tx, rows: &mut [task::Model]) -> Result<
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
     let update = task::Entity::update_many()
         .col_expr(task::Column::Owner, Expr::value(shared.owner.as_str()))
+        .col_expr(task::Column::Woken, Expr::value(false))
         .col_expr(task::Column::Fence, Expr::col(task::Column::Fence).add(1))
         .col_expr(
             task::Column::DueAt,

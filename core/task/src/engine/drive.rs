@@ -12,7 +12,7 @@ use types::{
 };
 
 use super::{Hand, Shared, attempt::text_of, finish, journal, undo};
-use crate::{Outcome, QUEUE, TaskCx, cx::Stop, registry::AnyWorkflow, row::task, workflow::MISFIT};
+use crate::{Outcome, QUEUE, TaskCx, children, cx::Stop, registry::AnyWorkflow, row::task, workflow::MISFIT};
 
 /// Works on the task until it is over or must wait, then gives it back.
 pub(crate) async fn drive(shared: &Arc<Shared>, hand: Arc<Hand>) {
@@ -51,6 +51,9 @@ async fn work(shared: &Arc<Shared>, hand: &Arc<Hand>) -> Result<(), Stop> {
             Some(error) => turn(shared, hand, error).await?,
         },
     };
+    if children::may_have(workflow) {
+        children::stop(shared, hand).await?;
+    }
     undo::all(shared, hand, workflow, |_| true).await?;
     let outcome = match error.kind {
         Kind::Cancelled => Outcome::Cancelled(error),
@@ -98,6 +101,9 @@ async fn forward(shared: &Arc<Shared>, hand: &Arc<Hand>, workflow: &dyn AnyWorkf
         );
         return Err(Stop::Stuck(Error::broken(text).code(MISFIT)));
     }
+    if children::may_have(workflow) {
+        children::await_end(shared, hand).await?;
+    }
     if cx.has_failed_steps() {
         undo::all(shared, hand, workflow, |row| row.state == TaskStep::Failed).await?;
     }
@@ -132,9 +138,8 @@ async fn give_back(shared: &Shared, hand: &Hand, stop: Stop) -> Result<()> {
         Stop::Later(wait) => wait,
     };
     let (mut tx, row) = journal::fenced_row(&shared.store, hand).await?;
-    // A cancel that this claim has not seen must not wait for the timer.
-    let unseen = row.cancel_requested && !hand.cancel.is_cancelled();
-    let wait = if unseen { Duration::ZERO } else { wait };
+    // What happened since this claim looked, a cancel too, must not wait for the timer.
+    let wait = if row.woken { Duration::ZERO } else { wait };
     journal::release(&tx, hand, wait).await?;
     if wait.is_zero() {
         tx.wake(QUEUE);

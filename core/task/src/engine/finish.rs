@@ -7,11 +7,11 @@ use futures::FutureExt;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, UpdateMany, sea_query::Expr};
 use serde_json::json;
 use store::Tx;
-use types::{Error, Json, Kind, Result, TaskId, Timestamp, states::Task};
+use types::{Error, Json, Kind, Result, Timestamp, states::Task};
 
 use super::{Hand, Shared, attempt::text_of, journal, meter};
 use crate::{
-    Outcome,
+    Outcome, children,
     cx::Stop,
     registry::AnyWorkflow,
     row::{hold, task},
@@ -65,7 +65,7 @@ pub(crate) async fn unbegun(tx: &mut Tx, workflow: &dyn AnyWorkflow, row: &task:
         .col_expr(task::Column::CancelledBy, Expr::value(by));
     tx.update(update.filter(task::Column::Id.eq(row.id))).await?;
     journal::announce(tx, row, &cx, Task::Cancelled, json!({ "error": error })).await?;
-    let_go(tx, row.id).await?;
+    let_go(tx, row, Task::Cancelled).await?;
     meter::ended(&row.kind, Task::Cancelled);
     Ok(())
 }
@@ -89,7 +89,7 @@ async fn close(mut tx: Tx, hand: &Hand, outcome: &Outcome) -> Result<()> {
         .error()
         .map_or_else(|| json!({}), |error| json!({ "error": error }));
     journal::become_with(&mut tx, hand, state, data, over(outcome.error())).await?;
-    let_go(&tx, hand.id).await?;
+    let_go(&mut tx, &hand.row, state).await?;
     tx.commit().await?;
     meter::ended(&hand.row.kind, state);
     Ok(())
@@ -104,8 +104,12 @@ fn over(error: Option<&Error>) -> UpdateMany<task::Entity> {
         .col_expr(task::Column::FinishedAt, Expr::value(Some(Timestamp::now())))
 }
 
-/// It holds nothing any more.
-async fn let_go(tx: &Tx, id: TaskId) -> Result<()> {
-    let holds = hold::Entity::delete_many().filter(hold::Column::TaskId.eq(id));
-    tx.delete(holds).await.map(drop)
+/// It holds nothing any more, and its parent may have waited for that.
+async fn let_go(tx: &mut Tx, row: &task::Model, state: Task) -> Result<()> {
+    let holds = hold::Entity::delete_many().filter(hold::Column::TaskId.eq(row.id));
+    tx.delete(holds).await?;
+    match row.parent {
+        Some(parent) => children::ended(tx, parent, state).await,
+        None => Ok(()),
+    }
 }

@@ -36,6 +36,8 @@ pub struct Model {
     pub abandoned: bool,
     /// The worker that has it.
     pub owner: Option<String>,
+    /// Somebody woke it while a worker had it: what it waits for may have happened since the worker looked.
+    pub woken: bool,
     /// Grows with every claim: writes of an earlier claim are refused.
     pub fence: i64,
     /// From when on it may be claimed: its timer, or the end of the lease. None when there is nothing to do.

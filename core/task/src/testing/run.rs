@@ -14,7 +14,7 @@ use types::{
 
 use super::{Fault, Scene, World, fault::Saboteur};
 use crate::{
-    control,
+    children, control,
     engine::{Hand, Shared, claim, drive, journal},
     row::{hold, step, task},
 };
@@ -35,6 +35,7 @@ pub(super) struct End {
     /// The world at the start, as it must be after a failure.
     undone: Value,
     holds: u64,
+    children: Vec<TaskId>,
 }
 
 impl End {
@@ -47,6 +48,7 @@ impl End {
         let open: Vec<_> = open.map(|step| &step.name).collect();
         assert!(open.is_empty(), "{what}\nsteps are left open: {open:?}");
         assert_eq!(self.holds, 0, "{what}\nthe resource is still held");
+        assert!(self.children.is_empty(), "{what}\nchildren go on: {:?}", self.children);
         if self.fault.is_harmless() {
             assert_eq!(self.state, Task::Succeeded, "{what}\nit should have succeeded");
         }
@@ -84,6 +86,7 @@ pub(super) async fn go(scene: Scene, fault: Fault) -> End {
             .map(|due| due.since(Timestamp::now()));
         tokio::time::sleep(timer.unwrap_or_default().min(LONGEST_WAIT)).await;
         drive_once(&plain, &saboteur).await;
+        drive_children(&plain, scene.task).await;
         assert_eq!(
             saboteur.trouble(),
             None,
@@ -95,6 +98,7 @@ pub(super) async fn go(scene: Scene, fault: Fault) -> End {
 
 async fn end(shared: &Shared, world: &World, fault: Fault, row: task::Model, undone: Value) -> End {
     let holds = hold::Entity::find().filter(hold::Column::TaskId.eq(row.id));
+    let children = open_children(shared, row.id).await;
     End {
         fault,
         kind: row.kind,
@@ -105,6 +109,7 @@ async fn end(shared: &Shared, world: &World, fault: Fault, row: task::Model, und
             .expect("the journal is readable"),
         world: world().await,
         undone,
+        children,
         holds: shared.store.count(holds).await.expect("the holds are readable"),
     }
 }
@@ -120,20 +125,33 @@ async fn drive_once(plain: &Shared, saboteur: &Arc<Saboteur>) {
         probe: Some(saboteur.clone()),
         ..plain.renamed()
     });
-    let asked = Instant::now();
-    let row = claim::by_force(&shared, saboteur.task())
-        .await
-        .expect("the task can be claimed");
-    let hand = Arc::new(Hand::new(
-        &shared,
-        row,
-        asked,
-        tokio_util::sync::CancellationToken::new(),
-    ));
+    let hand = claimed(&shared, saboteur.task()).await;
     tokio::select! {
         () = drive::drive(&shared, hand) => {}
         () = saboteur.died.notified() => {}
     }
+}
+
+/// Each child gets as far as it can without waiting. Its faults have scenes of their own.
+async fn drive_children(plain: &Shared, parent: TaskId) {
+    for child in open_children(plain, parent).await {
+        let shared = Arc::new(plain.renamed());
+        let hand = claimed(&shared, child).await;
+        drive::drive(&shared, hand).await;
+    }
+}
+
+async fn open_children(shared: &Shared, parent: TaskId) -> Vec<TaskId> {
+    let rows = shared.store.all(children::open(parent)).await;
+    let rows = rows.expect("the children are readable");
+    rows.into_iter().map(|row| row.id).collect()
+}
+
+async fn claimed(shared: &Shared, id: TaskId) -> Arc<Hand> {
+    let asked = Instant::now();
+    let row = claim::by_force(shared, id).await.expect("the task can be claimed");
+    let drain = tokio_util::sync::CancellationToken::new();
+    Arc::new(Hand::new(shared, row, asked, drain))
 }
 
 /// Only a fault that wants it may lead here.

@@ -53,6 +53,47 @@ async fn a_workflow_survives_everything(world: World) {
     assert_eq!(report.runs, 1 + 5 * 16);
 }
 
+/// What a child has finished stays; nothing else of a family that failed does.
+async fn family_snapshot(world: World, parent: TaskId) -> Value {
+    let tasks = world.store.all(task::row::Entity::find()).await.unwrap();
+    let mut seen = json!({ "own": [], "torn": [], "made": [] });
+    for (token, name) in world.cloud.look(|inner| inner.things.clone()) {
+        let whose = tasks.iter().find(|row| token.starts_with(&row.id.to_string())).unwrap();
+        let list = match whose.state {
+            _ if whose.id == parent => "own",
+            types::states::Task::Succeeded => "made",
+            _ => "torn",
+        };
+        seen[list].as_array_mut().unwrap().push(json!(name));
+    }
+    if world.row(parent).await.state != types::states::Task::Succeeded {
+        seen["made"] = json!([]);
+    }
+    seen
+}
+
+async fn a_family_survives_everything(world: World) {
+    let report = testing::exhaust::<toys::Family, _, _>(|| {
+        let fresh = World {
+            cloud: crate::world::Cloud::new(),
+            ..world.clone()
+        };
+        async move {
+            fresh.clear().await;
+            let family = toys::Family {
+                policy: task::Policy::FirstFailure,
+                built: ["a", "b"].map(str::to_owned).to_vec(),
+                gated: Vec::new(),
+            };
+            let task = fresh.start(&family, "t").await.unwrap();
+            let engine = fresh.builder();
+            Scene::new(engine, task, move || family_snapshot(fresh.clone(), task))
+        }
+    })
+    .await;
+    assert_eq!(report.steps, ["make", "spawn", "join", "make"]);
+}
+
 async fn what_a_caught_failure_left_is_undone_before_success(world: World) {
     world.cloud.fail("first", Error::new(Kind::Capacity, "full"), 1);
     let task = world.start(&toys::Fallback, "t").await.unwrap();
@@ -69,7 +110,7 @@ async fn what_a_caught_failure_left_is_undone_before_success(world: World) {
     assert_eq!(world.cloud.called("unmake first"), 1);
 }
 
-on_both! { a_workflow_survives_everything what_a_caught_failure_left_is_undone_before_success }
+on_both! { a_workflow_survives_everything a_family_survives_everything what_a_caught_failure_left_is_undone_before_success }
 
 #[test]
 #[should_panic(expected = "workflow build is driven through no faults")]

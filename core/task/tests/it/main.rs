@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod children;
 mod control;
 mod engine;
 mod faults;

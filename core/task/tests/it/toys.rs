@@ -1,5 +1,9 @@
 //! Toy workflows: they make things, wait, and give things up.
 
+mod dozing;
+mod family;
+mod refused;
+
 use std::time::Duration;
 
 use auth::Cx;
@@ -10,6 +14,10 @@ use types::{Error, Kind, Result};
 
 use crate::world::Cloud;
 
+pub use dozing::Dozing;
+pub use family::Family;
+pub use refused::{Guarded, Unending};
+
 pub fn registry() -> Registry {
     Registry::new()
         .add::<Build>()
@@ -17,6 +25,8 @@ pub fn registry() -> Registry {
         .add::<Fallback>()
         .add::<Guarded>()
         .add::<Unending>()
+        .add::<Family>()
+        .add::<Dozing>()
 }
 
 /// Makes one thing.
@@ -256,51 +266,6 @@ impl Workflow for Fallback {
 
     async fn finish(&self, cx: &Cx, tx: &mut Tx, outcome: &Outcome) -> Result<()> {
         finish(cx, tx, outcome).await
-    }
-
-    fn steps() -> Vec<StepKind> {
-        task::steps![Make]
-    }
-}
-
-/// Its end is refused when all went well.
-#[derive(Serialize, Deserialize)]
-pub struct Guarded;
-
-impl Workflow for Guarded {
-    const NAME: &'static str = "guarded";
-
-    async fn run(&self, cx: &TaskCx) -> Result<()> {
-        cx.step(Make { name: "a".to_owned() }).await.map(drop)
-    }
-
-    async fn finish(&self, _: &Cx, _: &mut Tx, outcome: &Outcome) -> Result<()> {
-        match outcome {
-            Outcome::Succeeded => Err(Error::conflict("somebody was faster")),
-            _ => Ok(()),
-        }
-    }
-
-    fn steps() -> Vec<StepKind> {
-        task::steps![Make]
-    }
-}
-
-/// Its end is refused when it did not go well.
-#[derive(Serialize, Deserialize)]
-pub struct Unending;
-
-impl Workflow for Unending {
-    const NAME: &'static str = "unending";
-
-    async fn run(&self, cx: &TaskCx) -> Result<()> {
-        cx.step(Make { name: "a".to_owned() }).await.map(drop)
-    }
-
-    async fn finish(&self, _: &Cx, _: &mut Tx, outcome: &Outcome) -> Result<()> {
-        outcome
-            .error()
-            .map_or(Ok(()), |_| Err(Error::conflict("the row is locked away")))
     }
 
     fn steps() -> Vec<StepKind> {

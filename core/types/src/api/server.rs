@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Tags;
+use super::{Accepted, Tags};
 use crate::{DiskId, FlavorId, HostId, NetworkId, ProjectId, ServerId, Size, TaskId, Timestamp, states};
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -68,6 +68,16 @@ fn one() -> u32 {
 
 fn is_one(n: &u32) -> bool {
     *n == 1
+}
+
+/// What a create answers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Created {
+    /// Each server with the task that makes it.
+    pub items: Vec<Accepted<View>>,
+    /// The task that waits for the tasks of all servers; absent when there is one server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -17,7 +17,7 @@ pub struct View {
     pub noun: String,
     pub resource_id: String,
     pub resource_name: String,
-    /// What it is doing, in a few words.
+    /// What it is doing, in a few words. Of a task with children it says how far they are: `137 of 200 done, 2 failed`.
     pub progress: String,
     /// The name of the step it is in or ended in.
     pub step: Option<String>,
@@ -27,6 +27,8 @@ pub struct View {
     pub actor: String,
     pub request_id: String,
     pub project_id: Option<ProjectId>,
+    /// The task that waits for this one.
+    pub parent: Option<TaskId>,
     /// Present when one task is asked for, absent in lists.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,

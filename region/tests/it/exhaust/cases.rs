@@ -52,6 +52,15 @@ pub fn create_server() -> Case {
     Case::new(|_| server("one", false), Failed::Undone(failed)).sharing(HOST)
 }
 
+pub fn create_servers() -> Case {
+    let two = |_: &Site| {
+        let mut call = server("one", false);
+        call.body["count"] = json!(2);
+        call
+    };
+    Case::new(two, Failed::Parts).sharing(HOST)
+}
+
 pub fn delete_server() -> Case {
     Case::new(|_| delete("/servers/web"), Failed::Again).after(|_| vec![server("one", false), new_disk(), attached()])
 }

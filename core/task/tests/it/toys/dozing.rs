@@ -1,0 +1,65 @@
+//! A workflow that sleeps until somebody wakes it.
+
+use std::time::Duration;
+
+use auth::Cx;
+use serde::{Deserialize, Serialize};
+use store::Tx;
+use task::{Outcome, Step, StepCx, StepKind, TaskCx, Workflow};
+use types::Result;
+
+use super::finish;
+use crate::world::Cloud;
+
+/// Parks for an hour each time it looks, and ends when it has looked three times. The first look wakes its own task.
+#[derive(Serialize, Deserialize)]
+pub struct Doze;
+
+impl Step for Doze {
+    type Output = ();
+    const NAME: &'static str = "doze";
+
+    fn limit(&self) -> Duration {
+        Duration::from_secs(36_000)
+    }
+
+    async fn run(&self, cx: &StepCx) -> Result<()> {
+        let looks = cx.get::<Cloud>().change(|inner| {
+            inner.calls.push("doze".to_owned());
+            inner.calls.len()
+        });
+        if looks == 1 {
+            let mut tx = cx.store().begin().await?;
+            task::wake(&mut tx, cx.task()).await?;
+            tx.commit().await?;
+        }
+        match looks {
+            3 => Ok(()),
+            _ => Err(cx.park(Duration::from_secs(3600))),
+        }
+    }
+
+    async fn undo(&self, _: &StepCx) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Sleeps until it is woken.
+#[derive(Serialize, Deserialize)]
+pub struct Dozing;
+
+impl Workflow for Dozing {
+    const NAME: &'static str = "dozing";
+
+    async fn run(&self, cx: &TaskCx) -> Result<()> {
+        cx.step(Doze).await
+    }
+
+    async fn finish(&self, cx: &Cx, tx: &mut Tx, outcome: &Outcome) -> Result<()> {
+        finish(cx, tx, outcome).await
+    }
+
+    fn steps() -> Vec<StepKind> {
+        task::steps![Doze]
+    }
+}
