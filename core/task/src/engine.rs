@@ -23,7 +23,7 @@ use std::{
 use auth::{Cx, Policy};
 use store::Store;
 use tokio_util::sync::CancellationToken;
-use types::TaskId;
+use types::{TaskId, Timestamp};
 
 use crate::{Registry, row::task};
 
@@ -82,6 +82,8 @@ pub(crate) struct Hand {
     pub lost: CancellationToken,
     /// This process ends.
     pub drain: CancellationToken,
+    /// When the task must be over, and how long that is after it began.
+    pub limit: Option<(Timestamp, Duration)>,
     /// When the database last agreed that it is ours.
     pub renewed: Mutex<Instant>,
 }
@@ -93,16 +95,34 @@ impl Hand {
         if row.cancel_requested {
             cancel.cancel();
         }
+        // Parameters that cannot be read stop the task before it begins.
+        let workflow = shared.registry.get(&row.kind);
+        let limit = workflow.and_then(|workflow| workflow.limit(&row.params).ok());
         Self {
             id: row.id,
             owner: shared.owner.clone(),
             fence: row.fence,
             cx: Cx::new(row.who.0.clone(), shared.policy.clone(), &row.request_id),
+            limit: row.started_at.zip(limit).map(|(begun, limit)| (begun + limit, limit)),
             row,
             cancel,
             lost: CancellationToken::new(),
             drain,
             renewed: Mutex::new(asked),
+        }
+    }
+
+    /// Whether the task has taken as long as it may.
+    pub fn is_overdue(&self) -> bool {
+        self.limit.is_some_and(|(end, _)| Timestamp::now() >= end)
+    }
+
+    /// `wait`, or less when the task must be over before that. Nothing is left to cut once it is overdue.
+    pub fn cut(&self, wait: Duration) -> Duration {
+        let now = Timestamp::now();
+        match self.limit {
+            Some((end, _)) if now < end => wait.min(end.since(now)),
+            _ => wait,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Which workflows this process can run, by name.
 
-use std::{collections::BTreeMap, marker::PhantomData};
+use std::{collections::BTreeMap, marker::PhantomData, time::Duration};
 
 use auth::Cx;
 use futures::future::BoxFuture;
@@ -70,6 +70,7 @@ pub(crate) trait AnyWorkflow: Send + Sync {
         tx: &'a mut Tx,
         outcome: &'a Outcome,
     ) -> BoxFuture<'a, Result<()>>;
+    fn limit(&self, params: &Value) -> Result<Duration>;
     fn steps(&self) -> &[StepKind];
 }
 
@@ -94,6 +95,10 @@ impl<W: Workflow> AnyWorkflow for Of<W> {
         outcome: &'a Outcome,
     ) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move { read::<W>(W::NAME, params)?.finish(cx, tx, outcome).await })
+    }
+
+    fn limit(&self, params: &Value) -> Result<Duration> {
+        read::<W>(W::NAME, params).map(|workflow| workflow.limit())
     }
 
     fn steps(&self) -> &[StepKind] {

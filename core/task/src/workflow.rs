@@ -41,6 +41,14 @@ pub trait Workflow: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// Stable for ever: it is in the database.
     const NAME: &'static str;
 
+    /// How long the task may take, from its first claim on, waits and restarts included: a day, unless it is said here.
+    ///
+    /// Past that no step begins and none waits on: the task is undone, with an error of kind `Timeout`. A step that may
+    /// not be interrupted ends first. Undoing has no limit of its own.
+    fn limit(&self) -> Duration {
+        Duration::from_secs(24 * 3600)
+    }
+
     fn run(&self, cx: &TaskCx) -> impl Future<Output = Result<()>> + Send;
 
     /// Row changes that belong to the task's end; the same transaction as the task's final state.

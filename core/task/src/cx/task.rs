@@ -28,6 +28,8 @@ pub(crate) enum Stop {
     Stuck(Error),
     /// A person wants it undone.
     Cancel,
+    /// It took longer than its workflow may.
+    Overdue,
     /// This process ends; whoever is next goes on at once.
     HandOver,
 }
@@ -127,6 +129,9 @@ impl TaskCx {
         }
         if self.hand.cancel.is_cancelled() {
             self.stop::<()>(Stop::Cancel).await;
+        }
+        if self.hand.is_overdue() {
+            self.stop::<()>(Stop::Overdue).await;
         }
         if self.hand.drain.is_cancelled() {
             self.stop::<()>(Stop::HandOver).await;

@@ -23,10 +23,12 @@ use crate::{
 
 pub(crate) async fn run<S: Step>(task: &TaskCx, row: step::Model, step: S) -> Result<S::Output> {
     let hand = &task.hand;
-    if hand.cancel.is_cancelled() && step.interruptible() {
-        task.stop::<()>(Stop::Cancel).await;
+    if let Some(stop) = cut_short(task, &step) {
+        task.stop::<()>(stop).await;
     }
     let end = row.started_at + step.limit();
+    let whole = hand.limit.filter(|_| step.interruptible());
+    let deadline = whole.map_or(end, |(whole, _)| whole.min(end));
     let cancelled = if step.interruptible() {
         hand.cancel.child_token()
     } else {
@@ -37,7 +39,7 @@ pub(crate) async fn run<S: Step>(task: &TaskCx, row: step::Model, step: S) -> Re
         hand.clone(),
         row.clone(),
         Mode::Run,
-        Instant::now() + end.since(Timestamp::now()),
+        Instant::now() + deadline.since(Timestamp::now()),
         cancelled,
     );
     let begun = Instant::now();
@@ -56,6 +58,16 @@ pub(crate) async fn run<S: Step>(task: &TaskCx, row: step::Model, step: S) -> Re
             spoiled.map_or(Ok(output), Err)
         }
         Err(error) => Err(not_done(task, row, &step, end, error).await),
+    }
+}
+
+/// Why a step that may be interrupted goes no further.
+fn cut_short<S: Step>(task: &TaskCx, step: &S) -> Option<Stop> {
+    let hand = &task.hand;
+    match step.interruptible() {
+        true if hand.cancel.is_cancelled() => Some(Stop::Cancel),
+        true if hand.is_overdue() => Some(Stop::Overdue),
+        _ => None,
     }
 }
 
@@ -110,8 +122,8 @@ async fn not_done<S: Step>(task: &TaskCx, row: step::Model, step: &S, end: Times
     if error.code == journal::FENCED {
         return task.stop(Stop::Lost).await;
     }
-    if task.hand.cancel.is_cancelled() && step.interruptible() {
-        return task.stop(Stop::Cancel).await;
+    if let Some(stop) = cut_short(task, step) {
+        return task.stop(stop).await;
     }
     let now = Timestamp::now();
     if error.code == PARKED && now < end {

@@ -81,6 +81,7 @@ async fn forward(shared: &Arc<Shared>, hand: &Arc<Hand>, workflow: &dyn AnyWorkf
         biased;
         stop = cx.stopped() => match stop {
             Stop::Cancel => return Ok(Some(finish::cancelled(hand.row.cancelled_by.as_deref()))),
+            Stop::Overdue => return Ok(Some(overdue(hand))),
             stop => return Err(stop),
         },
         result = run => result,
@@ -101,13 +102,34 @@ async fn forward(shared: &Arc<Shared>, hand: &Arc<Hand>, workflow: &dyn AnyWorkf
         );
         return Err(Stop::Stuck(Error::broken(text).code(MISFIT)));
     }
-    if children::may_have(workflow) {
-        children::await_end(shared, hand).await?;
+    if children::may_have(workflow)
+        && let Err(stop) = children::await_end(shared, hand).await
+    {
+        return match stop {
+            Stop::Later(_) if hand.cancel.is_cancelled() => {
+                Ok(Some(finish::cancelled(hand.row.cancelled_by.as_deref())))
+            }
+            Stop::Later(_) if hand.is_overdue() => Ok(Some(overdue(hand))),
+            stop => Err(stop),
+        };
     }
     if cx.has_failed_steps() {
         undo::all(shared, hand, workflow, |row| row.state == TaskStep::Failed).await?;
     }
     finish::end(shared, hand, workflow, &Outcome::Succeeded).await
+}
+
+fn overdue(hand: &Hand) -> Error {
+    let limit = hand.limit.map(|(_, limit)| limit).unwrap_or_default();
+    let text = match limit.as_secs() {
+        seconds if seconds > 0 && seconds.is_multiple_of(3600) => format!("{} h", seconds / 3600),
+        _ => format!("{limit:?}"),
+    };
+    let text = format!(
+        "it did not end within {text}, which is all that {} may take",
+        hand.row.kind
+    );
+    Error::new(Kind::Timeout, text)
 }
 
 /// From now on the task only goes backwards.
@@ -132,14 +154,14 @@ async fn turn(shared: &Shared, hand: &Hand, error: Error) -> Result<Error, Stop>
 /// Lets go of the task in the way the reason wants.
 async fn give_back(shared: &Shared, hand: &Hand, stop: Stop) -> Result<()> {
     let wait = match stop {
-        Stop::Lost | Stop::Cancel => return Ok(()),
+        Stop::Lost | Stop::Cancel | Stop::Overdue => return Ok(()),
         Stop::Stuck(error) => return park_for_operator(shared, hand, &error).await,
         Stop::HandOver => Duration::ZERO,
         Stop::Later(wait) => wait,
     };
     let (mut tx, row) = journal::fenced_row(&shared.store, hand).await?;
     // What happened since this claim looked, a cancel too, must not wait for the timer.
-    let wait = if row.woken { Duration::ZERO } else { wait };
+    let wait = if row.woken { Duration::ZERO } else { hand.cut(wait) };
     journal::release(&tx, hand, wait).await?;
     if wait.is_zero() {
         tx.wake(QUEUE);

@@ -1,5 +1,7 @@
 //! Children: started once, waited for without a worker and without looking, cancelled with their parent.
 
+use std::time::Duration;
+
 use store::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use task::{Child, MOST_CHILDREN, Policy, row::task as tasks};
 use types::{Error, Kind, TaskId, states::Task};
@@ -15,6 +17,7 @@ fn family(policy: Policy, built: &[&str], gated: &[&str]) -> Family {
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     Family {
         policy,
+        limit: Duration::from_secs(3600),
         built: names(built),
         gated: names(gated),
     }
@@ -58,7 +61,7 @@ async fn two_engines_share_a_large_family(world: World) {
     let family = family(Policy::WaitForAll, &names, &[]);
     let task = world.start(&family, "t").await.unwrap();
     let patient = task::Settings {
-        lease: std::time::Duration::from_secs(60),
+        lease: Duration::from_secs(60),
         ..quick()
     };
     let engines = [(); 2].map(|()| Running::new(world.builder().settings(patient.clone()).workers(8).build()));
@@ -186,6 +189,24 @@ async fn a_family_is_started_and_cancelled_as_a_whole(world: World) {
     assert_eq!(world.cloud.look(|inner| inner.things.len()), 0);
 }
 
+/// The limit holds while the parent is parked, and for its children with it.
+async fn a_parent_that_takes_too_long_is_cancelled_with_its_children(world: World) {
+    let family = Family {
+        limit: Duration::from_secs(5),
+        ..family(Policy::WaitForAll, &[], &["g1", "g2"])
+    };
+    let task = world.start(&family, "t").await.unwrap();
+    let engine = Running::new(world.builder().build());
+    assert_eq!(world.ended(task).await, Task::Failed);
+    engine.stop().await;
+    let error = world.row(task).await.error.unwrap().0;
+    assert_eq!(error.kind, Kind::Timeout);
+    for child in children(&world, task).await {
+        assert_eq!(child.state, Task::Cancelled);
+    }
+    assert_eq!(world.cloud.look(|inner| inner.things.len()), 0);
+}
+
 async fn too_many_children_are_refused(world: World) {
     let parent = family(Policy::WaitForAll, &[], &[]);
     let build = toys::Build { things: Vec::new() };
@@ -220,7 +241,8 @@ async fn a_child_whose_target_is_held_starts_nothing(world: World) {
 /// A wake makes a parked task look again at once, and one that a worker has look again instead of parking.
 async fn a_wake_is_never_lost(world: World) {
     let looks = |count: usize| move |inner: &Inner| inner.calls.len() >= count;
-    let task = world.start(&toys::Dozing, "t").await.unwrap();
+    let limit = Duration::from_secs(3600);
+    let task = world.start(&toys::Dozing { limit, looks: 3 }, "t").await.unwrap();
     let engine = Running::new(world.builder().build());
     world.cloud.until("a look after its own wake", looks(2)).await;
     let mut tx = world.store.begin().await.unwrap();
@@ -239,6 +261,7 @@ on_both! {
     the_first_failure_cancels_the_rest
     who_cancels_the_parent_cancels_the_children
     a_family_is_started_and_cancelled_as_a_whole
+    a_parent_that_takes_too_long_is_cancelled_with_its_children
     too_many_children_are_refused
     a_child_whose_target_is_held_starts_nothing
     a_wake_is_never_lost

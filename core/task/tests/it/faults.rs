@@ -55,7 +55,7 @@ async fn a_workflow_survives_everything(world: World) {
 
 /// What a child has finished stays; nothing else of a family that failed does.
 async fn family_snapshot(world: World, parent: TaskId) -> Value {
-    let tasks = world.store.all(task::row::Entity::find()).await.unwrap();
+    let tasks = world.store.all(task::row::task::Entity::find()).await.unwrap();
     let mut seen = json!({ "own": [], "torn": [], "made": [] });
     for (token, name) in world.cloud.look(|inner| inner.things.clone()) {
         let whose = tasks.iter().find(|row| token.starts_with(&row.id.to_string())).unwrap();
@@ -82,6 +82,7 @@ async fn a_family_survives_everything(world: World) {
             fresh.clear().await;
             let family = toys::Family {
                 policy: task::Policy::FirstFailure,
+                limit: std::time::Duration::from_secs(3600),
                 built: ["a", "b"].map(str::to_owned).to_vec(),
                 gated: Vec::new(),
             };

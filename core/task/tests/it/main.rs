@@ -10,6 +10,7 @@ mod engine;
 mod faults;
 mod fence;
 mod history;
+mod limit;
 mod model;
 mod orphans;
 mod reconcile;

@@ -14,7 +14,7 @@ use types::{Error, Kind, Result};
 
 use crate::world::Cloud;
 
-pub use dozing::Dozing;
+pub use dozing::{Dozing, Limited};
 pub use family::Family;
 pub use refused::{Guarded, Unending};
 
@@ -27,6 +27,7 @@ pub fn registry() -> Registry {
         .add::<Unending>()
         .add::<Family>()
         .add::<Dozing>()
+        .add::<Limited>()
 }
 
 /// Makes one thing.

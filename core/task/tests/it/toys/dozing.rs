@@ -1,4 +1,4 @@
-//! A workflow that sleeps until somebody wakes it.
+//! Workflows that wait: until somebody wakes them, or longer than they may.
 
 use std::time::Duration;
 
@@ -8,12 +8,14 @@ use store::Tx;
 use task::{Outcome, Step, StepCx, StepKind, TaskCx, Workflow};
 use types::Result;
 
-use super::finish;
+use super::{Gate, Make, finish};
 use crate::world::Cloud;
 
-/// Parks for an hour each time it looks, and ends when it has looked three times. The first look wakes its own task.
+/// Parks for an hour each time it looks, and ends when it has looked so often. The first look wakes its own task.
 #[derive(Serialize, Deserialize)]
-pub struct Doze;
+pub struct Doze {
+    pub looks: usize,
+}
 
 impl Step for Doze {
     type Output = ();
@@ -33,10 +35,10 @@ impl Step for Doze {
             task::wake(&mut tx, cx.task()).await?;
             tx.commit().await?;
         }
-        match looks {
-            3 => Ok(()),
-            _ => Err(cx.park(Duration::from_secs(3600))),
+        if looks >= self.looks {
+            return Ok(());
         }
+        Err(cx.park(Duration::from_secs(3600)))
     }
 
     async fn undo(&self, _: &StepCx) -> Result<()> {
@@ -46,13 +48,20 @@ impl Step for Doze {
 
 /// Sleeps until it is woken.
 #[derive(Serialize, Deserialize)]
-pub struct Dozing;
+pub struct Dozing {
+    pub limit: Duration,
+    pub looks: usize,
+}
 
 impl Workflow for Dozing {
     const NAME: &'static str = "dozing";
 
+    fn limit(&self) -> Duration {
+        self.limit
+    }
+
     async fn run(&self, cx: &TaskCx) -> Result<()> {
-        cx.step(Doze).await
+        cx.step(Doze { looks: self.looks }).await
     }
 
     async fn finish(&self, cx: &Cx, tx: &mut Tx, outcome: &Outcome) -> Result<()> {
@@ -61,5 +70,37 @@ impl Workflow for Dozing {
 
     fn steps() -> Vec<StepKind> {
         task::steps![Doze]
+    }
+}
+
+/// As [`super::Gated`], with a limit.
+#[derive(Serialize, Deserialize)]
+pub struct Limited {
+    pub interruptible: bool,
+    pub limit: Duration,
+}
+
+impl Workflow for Limited {
+    const NAME: &'static str = "limited";
+
+    fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    async fn run(&self, cx: &TaskCx) -> Result<()> {
+        cx.step(Make { name: "a".to_owned() }).await?;
+        cx.step(Gate {
+            interruptible: self.interruptible,
+        })
+        .await?;
+        cx.step(Make { name: "b".to_owned() }).await.map(drop)
+    }
+
+    async fn finish(&self, cx: &Cx, tx: &mut Tx, outcome: &Outcome) -> Result<()> {
+        finish(cx, tx, outcome).await
+    }
+
+    fn steps() -> Vec<StepKind> {
+        task::steps![Make, Gate]
     }
 }

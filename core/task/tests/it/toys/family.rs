@@ -1,5 +1,7 @@
 //! A workflow with children.
 
+use std::time::Duration;
+
 use auth::Cx;
 use serde::{Deserialize, Serialize};
 use store::Tx;
@@ -13,6 +15,7 @@ use crate::world::target;
 #[derive(Serialize, Deserialize)]
 pub struct Family {
     pub policy: Policy,
+    pub limit: Duration,
     /// One [`Build`] of one thing for each.
     pub built: Vec<String>,
     /// One [`Gated`] for each.
@@ -35,6 +38,10 @@ impl Family {
 
 impl Workflow for Family {
     const NAME: &'static str = "family";
+
+    fn limit(&self) -> Duration {
+        self.limit
+    }
 
     async fn run(&self, cx: &TaskCx) -> Result<()> {
         let make = |name: &str| Make { name: name.to_owned() };
