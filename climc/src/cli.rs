@@ -74,7 +74,9 @@ fn chosen(matches: &ArgMatches) -> Option<(&'static Noun, &'static Verb, &ArgMat
     {
         return Some((noun, only, below));
     }
-    let (name, args) = below.subcommand()?;
+    let Some((name, args)) = below.subcommand() else {
+        return noun.alone().map(|verb| (noun, verb, below));
+    };
     let verb = noun.verbs.iter().find(|verb| verb.name == name)?;
     Some((noun, verb, args))
 }
@@ -132,8 +134,8 @@ fn noun_command(noun: &'static Noun) -> Command {
     }
     Command::new(noun.name)
         .about(noun.about)
-        .subcommand_required(true)
-        .arg_required_else_help(true)
+        .subcommand_required(noun.alone().is_none())
+        .arg_required_else_help(noun.alone().is_none())
         .disable_help_subcommand(true)
         .subcommands(noun.verbs.iter().map(verb_command))
 }

@@ -21,7 +21,7 @@ pub const LIST: Verb = Verb {
     about: "List them",
     examples: "",
     args: list_args,
-    run: |cx| Box::pin(list(cx)),
+    run: |cx| Box::pin(list(cx, Vec::new())),
 };
 
 pub const SHOW: Verb = Verb {
@@ -49,7 +49,7 @@ pub const DELETE_NOW: Verb = Verb {
     ..DELETE
 };
 
-fn list_args(command: Command) -> Command {
+pub fn list_args(command: Command) -> Command {
     let limit = Arg::new("limit")
         .long("limit")
         .value_name("N")
@@ -71,8 +71,9 @@ fn list_args(command: Command) -> Command {
         .arg(args::flag("watch", "Show them again whenever something changes"))
 }
 
-async fn list(cx: Cx<'_>) -> Done {
-    watch::shown(cx, Shape::Many, async || fetch(cx).await).await
+/// Lists what fits the common options and `more` filters, which the options of one noun stand for.
+pub async fn list(cx: Cx<'_>, more: Vec<(String, String)>) -> Done {
+    watch::shown(cx, Shape::Many, async || fetch(cx, &more).await).await
 }
 
 fn filters(cx: Cx) -> Vec<(String, String)> {
@@ -92,11 +93,11 @@ fn filters(cx: Cx) -> Vec<(String, String)> {
     filters
 }
 
-async fn fetch(cx: Cx<'_>) -> Result<Vec<Value>, Failure> {
+async fn fetch(cx: Cx<'_>, more: &[(String, String)]) -> Result<Vec<Value>, Failure> {
     let limit: Option<usize> = cx.value("limit");
     let client = cx.app.client()?;
     let mut items = match cx.noun.home {
-        Home::Region(path) => client.any(path).list(query(cx, limit)).all().await?,
+        Home::Region(path) => client.any(path).list(query(cx, more, limit)).all().await?,
         Home::Whole(path) => client.any(path).list(Query::new().whole()).all().await?,
         Home::Identity => client.identity(cx.noun.name).list(&filters(cx)).await?,
         Home::Image => {
@@ -114,9 +115,9 @@ async fn fetch(cx: Cx<'_>) -> Result<Vec<Value>, Failure> {
     Ok(items)
 }
 
-fn query(cx: Cx, limit: Option<usize>) -> Query {
+fn query(cx: Cx, more: &[(String, String)], limit: Option<usize>) -> Query {
     let mut query = Query::new();
-    for (key, value) in filters(cx) {
+    for (key, value) in filters(cx).into_iter().chain(more.iter().cloned()) {
         query = query.filter(key, value);
     }
     if cx.flag("all-projects") {

@@ -32,6 +32,16 @@ pub struct Noun {
     pub verbs: &'static [Verb],
 }
 
+impl Noun {
+    /// The verb that is meant when only the noun is given: the page of an operator needs no second word.
+    pub fn alone(&self) -> Option<&'static Verb> {
+        match self.home {
+            Home::Here => self.verbs.iter().find(|verb| verb.name == "show"),
+            _ => None,
+        }
+    }
+}
+
 pub struct Verb {
     pub name: &'static str,
     pub about: &'static str,

@@ -10,6 +10,7 @@ mod host;
 mod identity;
 mod image;
 mod network;
+mod ops;
 mod quota;
 mod server;
 mod simple;
@@ -33,6 +34,7 @@ pub static ALL: &[&Noun] = &[
     &account::CLOUD_ACCOUNT,
     &task::TASK,
     &event::EVENT,
+    &ops::OPS,
     &quota::QUOTA,
     &identity::PROJECT,
     &identity::USER,

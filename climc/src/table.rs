@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::select::select;
 
-/// A column as nouns write it: `path`, or `path:size`, `path:age`.
+/// A column as nouns write it: `path`, or `path:size`, `path:age` (since then), `path:in` (until then).
 #[derive(Clone, Copy, Debug)]
 pub struct Column<'a> {
     pub path: &'a str,
@@ -21,7 +21,7 @@ impl<'a> Column<'a> {
 
     fn title(&self) -> String {
         match self.format {
-            "age" => self
+            "age" | "in" => self
                 .path
                 .trim_end_matches("_at")
                 .replace("created", "age")
@@ -35,6 +35,9 @@ impl<'a> Column<'a> {
         match (self.format, &value) {
             ("size", Value::Number(n)) => size(n.as_u64().unwrap_or_default()),
             ("age", Value::String(text)) => text.parse().map_or(text.clone(), |at| age(now.since(at).as_secs())),
+            ("in", Value::String(text)) => text
+                .parse()
+                .map_or(text.clone(), |at: Timestamp| age(at.since(now).as_secs())),
             _ => plain(&value),
         }
     }

@@ -18,6 +18,7 @@ pub mod swap;
 
 pub mod audit;
 pub mod images;
+pub mod ops;
 pub mod setup;
 pub mod tasks;
 
@@ -105,6 +106,7 @@ fn parts() -> (Router<State>, Vec<Operation>) {
     );
     api.more(account::drivers::routes());
     api.more(tasks::routes());
+    api.more(ops::routes());
     api.more(quota::routes());
     api.more(audit::routes());
     api.more((web::events::routes(), vec![]));

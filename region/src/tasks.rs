@@ -13,10 +13,14 @@ use store::{
     Found, Store,
     sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder},
 };
-use task::row::{hold, record, step_record};
+use task::{
+    pause,
+    row::{hold, record, step_record},
+};
 use types::{
     Error, Kind, Result, TaskId,
     api::{Items, task as api},
+    states,
 };
 use web::{
     Caller, Input, Problem,
@@ -24,7 +28,7 @@ use web::{
     query::{Listing, Plain, Wishes},
 };
 
-use crate::{Routes, State, setup};
+use crate::{Routes, State, ops, setup};
 
 /// The tasks that hold these objects now, by object id.
 pub async fn holders<T: ToString>(store: &Store, noun: &str, ids: &[T]) -> Result<HashMap<String, TaskId>> {
@@ -52,8 +56,13 @@ pub fn routes() -> Routes {
     let operations = vec![
         Operation::new(Get, "/tasks", "task_list", "task", "Tasks: work that takes time.")
             .query("state", "one or several states, separated by commas")
-            .query("kind", "the workflow's name")
+            .query("kind", "one or several workflows, separated by commas")
             .query("parent", "the children of this task")
+            .query("resource_noun", "what it is about: `server`")
+            .query("resource_id", "the id of what it is about")
+            .query("resource_name", "the name of what it is about")
+            .query("created_at.le", "asked for at this time or before")
+            .query("everywhere", "true: all projects within reach, not only the token's")
             .query("limit", "1 to 1000")
             .query("after", "`next` of the page before")
             .lists::<api::View>(),
@@ -106,7 +115,7 @@ async fn list(
     let page = state.store.list::<record::Entity>(&cx, &listing.query).await?;
     let ids: Vec<_> = page.items.iter().map(|row| row.id).collect();
     let mut tallies = task::tallies(&state.store, &ids).await?;
-    let items = page
+    let mut items: Vec<_> = page
         .items
         .into_iter()
         .map(|row| {
@@ -114,6 +123,7 @@ async fn list(
             view(row, vec![], tally)
         })
         .collect();
+    say_paused(&state, &mut items).await?;
     Ok(Json(Items { items, next: page.next }))
 }
 
@@ -150,7 +160,25 @@ async fn whole(state: &State, cx: &Cx, id: &str) -> Result<Json<api::View>, Prob
         .order_by_asc(step_record::Column::Seq);
     let steps = state.store.all(steps).await?;
     let tally = task::tallies(&state.store, &[found.id]).await?.remove(&found.id);
-    Ok(Json(view(found.into_inner(), steps, tally)))
+    let mut view = view(found.into_inner(), steps, tally);
+    say_paused(state, std::slice::from_mut(&mut view)).await?;
+    Ok(Json(view))
+}
+
+/// What is queued and held back says so where others say what they are doing.
+async fn say_paused(state: &State, tasks: &mut [api::View]) -> Result<()> {
+    let held = |task: &&mut api::View| task.state == states::Task::Queued && !task.cancel_requested;
+    let mut queued = tasks.iter_mut().filter(held).peekable();
+    if queued.peek().is_none() {
+        return Ok(());
+    }
+    let pauses = pause::paused(&state.store).await?;
+    for task in queued {
+        if let Some(pause) = pause::of(&pauses, &task.kind) {
+            task.progress = format!("paused by {}: {}", pause.actor, pause.reason);
+        }
+    }
+    Ok(())
 }
 
 async fn cancel(
@@ -173,6 +201,7 @@ async fn retry(
 ) -> Result<Json<api::View>, Problem> {
     let found = find(&state, &cx, "retry", &id).await?;
     operator(&cx)?;
+    ops::reason(&input.reason)?;
     task::retry(&cx, &state.store, found.id, &input.reason).await?;
     whole(&state, &cx, &id).await
 }
@@ -186,6 +215,7 @@ async fn abandon(
 ) -> Result<Json<api::View>, Problem> {
     let found = find(&state, &cx, "retry", &id).await?;
     operator(&cx)?;
+    ops::reason(&input.reason)?;
     task::abandon(&cx, &state.store, found.id, &input.reason).await?;
     whole(&state, &cx, &id).await
 }

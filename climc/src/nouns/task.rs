@@ -1,19 +1,20 @@
 //! Tasks: what is under way, what became of it, and waiting for it.
 
+mod tree;
+
+use std::time::Duration;
+
 use clap::Command;
 use futures::{StreamExt, stream};
 use serde_json::json;
-use types::{
-    Error, TaskId, Timestamp,
-    api::task::{Step, View},
-};
+use types::{TaskId, Timestamp, api::task::View};
 
 use crate::{
     app::deadline,
     args,
     batch::conclude,
     failure::{Failure, INTERRUPTED},
-    generic::{self, LIST},
+    generic,
     noun::{Cx, Done, Home, Noun, Verb},
     output::{self, Format, Shape},
     progress::Progress,
@@ -34,6 +35,30 @@ pub static TASK: Noun = Noun {
     ],
     wide: &["noun", "resource_id", "actor", "request_id", "error.message"],
     verbs: &[LIST, SHOW, WATCH, WAIT, CANCEL, RETRY, ABANDON],
+};
+
+const LIST: Verb = Verb {
+    name: "list",
+    about: "List them, newest first; those that are over too, until they are forgotten",
+    examples: "  climc task list --state queued,running --older-than 10m --all-projects\n  climc task list --resource web --kind server-create",
+    args: |c| {
+        generic::list_args(c)
+            .arg(args::opt("kind", "KINDS", "Only these workflows, separated by commas"))
+            .arg(args::opt(
+                "resource",
+                "NAME",
+                "Only those about this: a name, an id, or `server/web`",
+            ))
+            .arg(
+                args::opt(
+                    "older-than",
+                    "TIME",
+                    "Only those asked for so long ago, for example 10m",
+                )
+                .value_parser(args::duration),
+            )
+    },
+    run: |cx| Box::pin(generic::list(cx, chosen(cx))),
 };
 
 const SHOW: Verb = Verb {
@@ -104,65 +129,43 @@ fn id(text: &str) -> Result<TaskId, Failure> {
         .map_err(|_| Failure::usage(format!("`{text}` is not the id of a task: these begin with `task-`")))
 }
 
+/// The filters that the options of `list` stand for.
+fn chosen(cx: Cx<'_>) -> Vec<(String, String)> {
+    let mut filters = Vec::new();
+    let mut add = |key: &str, value: &str| filters.push((key.to_owned(), value.to_owned()));
+    if let Some(kinds) = cx.text("kind") {
+        add("kind", kinds);
+    }
+    if let Some(text) = cx.text("resource") {
+        let key = match text.split_once('/') {
+            Some((noun, key)) => {
+                add("resource_noun", noun);
+                key
+            }
+            None => text,
+        };
+        let is_id = key.rsplit_once('-').is_some_and(|(_, digits)| digits.len() == 26);
+        add(if is_id { "resource_id" } else { "resource_name" }, key);
+    }
+    if let Some(age) = cx.value::<Duration>("older-than") {
+        let micros = i64::try_from(age.as_micros()).unwrap_or(i64::MAX);
+        let then = Timestamp::from_micros(Timestamp::now().as_micros().saturating_sub(micros));
+        add("created_at.le", &then.to_string());
+    }
+    filters
+}
+
 async fn show(cx: Cx<'_>) -> Done {
     let item = generic::one(cx, cx.need("name")?).await?;
     if !cx.app.output.is_for_people() || !cx.app.output.columns.is_empty() {
         return cx.app.output.print(cx.noun, Shape::One, vec![item]).map(|()| 0);
     }
     let task: View = serde_json::from_value(item).map_err(|e| Failure::local("the task has an unknown shape", e))?;
-    output::write(&tree(&task)).map(|()| 0)
-}
-
-fn took(from: Timestamp, to: Option<Timestamp>) -> String {
-    to.map_or_else(String::new, |to| format!("{:.1}s", to.since(from).as_secs_f64()))
-}
-
-fn reason(error: Option<&Error>, indent: &str) -> String {
-    error.map_or_else(String::new, |error| format!("{indent}error: {}\n", error.chain()))
-}
-
-/// The task and below it its steps, each with how it went.
-fn tree(task: &View) -> String {
-    let mut text = format!(
-        "{} {} of {} {}: {}\n",
-        task.id, task.kind, task.noun, task.resource_name, task.state
-    );
-    if !task.progress.is_empty() && !task.state.is_over() {
-        text.push_str(&format!("  {}\n", task.progress));
-    }
-    for (n, step) in task.steps.iter().enumerate() {
-        let branch = if n + 1 == task.steps.len() { "└─" } else { "├─" };
-        text.push_str(&line(branch, step));
-    }
-    text.push_str(&reason(task.error.as_ref(), ""));
-    text.push_str(&format!(
-        "by {} at {} {}\n",
-        task.actor,
-        task.created_at,
-        took(task.created_at, task.finished_at)
-    ));
-    text
-}
-
-fn line(branch: &str, step: &Step) -> String {
-    let mark = match step.state.as_str() {
-        "done" => "✓",
-        "failed" => "✗",
-        "undone" => "↶",
-        _ => "…",
-    };
-    let again = if step.attempts > 1 {
-        format!(" ({} attempts)", step.attempts)
-    } else {
-        String::new()
-    };
-    let took = took(step.started_at, step.finished_at);
-    let text = format!("{branch} {mark} {} {}{again} {took}", step.name, step.state);
-    format!("{}\n{}", text.trim_end(), reason(step.error.as_ref(), "     "))
+    output::write(&tree::text(&task, Timestamp::now())).map(|()| 0)
 }
 
 async fn watch(cx: Cx<'_>) -> Done {
-    let end = deadline(cx.value("timeout")).looking_every(std::time::Duration::from_secs(1));
+    let end = deadline(cx.value("timeout")).looking_every(Duration::from_secs(1));
     let mut last = String::new();
     let task = cx.app.client()?.wait_for(id(cx.need("name")?)?, end, |task| {
         let text = match cx.app.output.format {

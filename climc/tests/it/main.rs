@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test binary")]
 
 mod fake;
+mod ops;
 
 use expect_test::expect;
 use fake::Fake;

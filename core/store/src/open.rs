@@ -7,7 +7,9 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, EntityTrait, FromQueryResult,
-    PaginatorTrait, Select, SelectModel, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    PaginatorTrait, QuerySelect, Select, SelectModel, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait,
+    sea_query::{Expr, Query},
 };
 use types::{Error, Result};
 
@@ -85,6 +87,19 @@ impl Store {
         E::Model: FromQueryResult + Sized + Send + Sync,
     {
         select.count(&self.read).await.map_err(|e| fault("counting", e))
+    }
+
+    /// Like [`Store::count`], but stops at `most`: reads no more than that many rows.
+    pub async fn count_to<E: EntityTrait>(&self, select: Select<E>, most: u64) -> Result<u64> {
+        let some = QuerySelect::query(&mut select.select_only().expr(Expr::val(1)).limit(most)).take();
+        let mut whole = Query::select();
+        whole.expr_as(Expr::cust("COUNT(*)"), "n").from_subquery(some, "some");
+        let row = self.read.query_one(&whole).await.map_err(|e| fault("counting", e))?;
+        let n: i64 = match row {
+            Some(row) => row.try_get("", "n").map_err(|e| fault("counting", e))?,
+            None => 0,
+        };
+        Ok(u64::try_from(n).unwrap_or_default())
     }
 
     /// Rows of any shape for our own workers: joins and aggregates.

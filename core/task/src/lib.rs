@@ -25,7 +25,9 @@ pub mod control;
 pub mod cx;
 pub mod engine;
 pub mod history;
+pub mod load;
 pub mod orphans;
+pub mod pause;
 pub mod reconcile;
 pub mod registry;
 pub mod row;
@@ -43,7 +45,7 @@ pub use history::{History, Keep};
 pub use orphans::arrive;
 pub use reconcile::{Next, ReconcileCx, Reconciler};
 pub use registry::Registry;
-pub use start::{Target, hold, start, start_with};
+pub use start::{Started, Target, hold, join_or_start, start, start_with};
 pub use view::{TaskView, view};
 pub use wait::wait;
 pub use workflow::{Outcome, Step, StepKind, Workflow};
@@ -61,6 +63,10 @@ pub const MIGRATIONS: &[store::Migration] = &[
     store::Migration {
         name: "task/0003_history",
         sql: include_str!("migrations/0003_history.sql"),
+    },
+    store::Migration {
+        name: "task/0004_pause",
+        sql: include_str!("migrations/0004_pause.sql"),
     },
 ];
 

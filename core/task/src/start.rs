@@ -3,13 +3,14 @@
 use auth::Cx;
 use sea_orm::{ActiveValue::Set, EntityTrait, sea_query::OnConflict};
 use serde_json::json;
-use store::Tx;
+use store::{Event, Tx};
 use types::{DomainId, Error, Json, ProjectId, Result, TaskId, Timestamp, states};
 
 use crate::{
     Child, Join, QUEUE, Step, Workflow, children,
     engine::journal,
     row::{hold, task},
+    workflow::write,
 };
 
 /// The resource a task works on, and holds while it does.
@@ -52,6 +53,52 @@ pub(crate) async fn queue(cx: &Cx, tx: &mut Tx, parent: Option<TaskId>, child: &
     journal::announce(tx, &row, cx, states::Task::Queued, json!({})).await?;
     tx.wake(QUEUE);
     Ok(id)
+}
+
+/// What became of a request for a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Started {
+    /// A task of its own.
+    New(TaskId),
+    /// The same was asked for before and is under way: it is that task.
+    Joined(TaskId),
+}
+
+/// Like [`start`]; but when a task with the same intent (workflow and parameters) holds the target, that is the answer.
+///
+/// A task that is being undone or cancelled is not joined: it will not bring about what is asked for.
+pub async fn join_or_start<W: Workflow>(cx: &Cx, tx: &mut Tx, workflow: &W, target: Target) -> Result<Started> {
+    let busy = match start(cx, tx, workflow, target.clone()).await {
+        Err(error) if error.code == "busy" => error,
+        other => return other.map(Started::New),
+    };
+    let Some(holder) = same(tx, workflow, &target).await? else {
+        return Err(busy);
+    };
+    let event = Event {
+        kind: "task.joined".to_owned(),
+        id: holder.id.to_string(),
+        name: holder.resource_name.clone(),
+        owner: holder.project_id.zip(holder.domain_id),
+        data: json!({ "kind": holder.kind }),
+    };
+    tx.event(cx, event).await?;
+    Ok(Started::Joined(holder.id))
+}
+
+/// The task that holds the target with the same intent.
+async fn same<W: Workflow>(tx: &Tx, workflow: &W, target: &Target) -> Result<Option<task::Model>> {
+    let resource = format!("{}/{}", target.noun, target.id);
+    let Some(hold) = tx.one(hold::Entity::find_by_id(resource)).await? else {
+        return Ok(None);
+    };
+    let params = write(W::NAME, workflow)?;
+    let holder = tx.one(task::Entity::find_by_id(hold.task_id)).await?;
+    Ok(holder.filter(|row| {
+        let goes_on = matches!(row.state, states::Task::Queued | states::Task::Running) && !row.cancel_requested;
+        let is_about_it = row.resource_noun == target.noun && row.resource_id == target.id;
+        goes_on && is_about_it && row.kind == W::NAME && row.params.0 == params
+    }))
 }
 
 /// A task as it is before anybody took it.

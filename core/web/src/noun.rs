@@ -103,7 +103,9 @@ impl<A: App, E: Resource<A>> Noun<A, E> {
                 let wishes = Wishes::parse(raw.as_deref())?;
                 let found = app.store().find::<E>(&cx, verb, &key).await?;
                 let (mut tx, made) = act(app.clone(), cx.clone(), found, body).await?;
-                announce::<E>(&cx, &mut tx, &made.row, verb).await?;
+                if !made.joined {
+                    announce::<E>(&cx, &mut tx, &made.row, verb).await?;
+                }
                 if wishes.dry_run {
                     return rehearsed(&app, &cx, tx, made).await;
                 }
@@ -237,7 +239,9 @@ async fn remove<A: App, E: Delete<A>>(
     let mut tx = app.store().begin().await?;
     let made = <E as Delete<A>>::delete(&app, &cx, &mut tx, found).await?;
     let what = if made.task.is_some() { "deleting" } else { "deleted" };
-    announce::<E>(&cx, &mut tx, &made.row, what).await?;
+    if !made.joined {
+        announce::<E>(&cx, &mut tx, &made.row, what).await?;
+    }
     if wishes.dry_run {
         return rehearsed(&app, &cx, tx, made).await;
     }

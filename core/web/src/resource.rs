@@ -29,16 +29,35 @@ pub trait Resource<A: App>: Row {
 pub struct Made<E: Row> {
     pub row: E::Model,
     pub task: Option<TaskId>,
+    /// Nothing was changed: the same was asked for before, and `task` is at it.
+    pub joined: bool,
 }
 
 impl<E: Row> Made<E> {
     /// Nothing more happens to it.
     pub fn now(row: E::Model) -> Self {
-        Self { row, task: None }
+        Self {
+            row,
+            task: None,
+            joined: false,
+        }
     }
 
     pub fn by(task: TaskId, row: E::Model) -> Self {
-        Self { row, task: Some(task) }
+        Self {
+            row,
+            task: Some(task),
+            joined: false,
+        }
+    }
+
+    /// See [`task::Started::Joined`]. No event but `task.joined` tells of it.
+    pub fn joined(task: TaskId, row: E::Model) -> Self {
+        Self {
+            row,
+            task: Some(task),
+            joined: true,
+        }
     }
 }
 

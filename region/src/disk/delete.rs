@@ -6,7 +6,7 @@ use store::{
     Row, Tx,
     sea_orm::{EntityTrait, sea_query::Expr},
 };
-use task::{Outcome, StepKind, TaskCx, Workflow};
+use task::{Outcome, Started, StepKind, TaskCx, Workflow};
 use types::{AccountId, DiskId, Error, ExternalRef, Result, states};
 use web::Made;
 
@@ -26,7 +26,10 @@ pub async fn begin(cx: &Cx, tx: &mut Tx, row: Model) -> Result<Made<Entity>> {
         account: row.account_id,
         volume: row.external_id.clone(),
     };
-    let task = task::start(cx, tx, &workflow, target(&row)).await?;
+    let task = match task::join_or_start(cx, tx, &workflow, target(&row)).await? {
+        Started::New(task) => task,
+        Started::Joined(task) => return Ok(Made::joined(task, row)),
+    };
     unused(tx, &row).await?;
     let next = row.begin(states::Disk::Deleting)?;
     let row = swap::<Entity>(tx, row.id, row.version, |u| {

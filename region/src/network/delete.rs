@@ -6,7 +6,7 @@ use store::{
     Tx,
     sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr},
 };
-use task::{Outcome, Step, StepCx, StepKind, TaskCx, Workflow};
+use task::{Outcome, Started, Step, StepCx, StepKind, TaskCx, Workflow};
 use types::{AccountId, Error, ExternalRef, NetworkId, Result, states};
 use web::Made;
 
@@ -29,7 +29,10 @@ pub async fn begin(cx: &Cx, tx: &mut Tx, row: Model) -> Result<Made<Entity>> {
         );
         return Err(Error::conflict(message).code("in_use").on("network", row.id));
     }
-    let task = task::start(cx, tx, &DeleteNetwork { network: row.id }, target(&row)).await?;
+    let task = match task::join_or_start(cx, tx, &DeleteNetwork { network: row.id }, target(&row)).await? {
+        Started::New(task) => task,
+        Started::Joined(task) => return Ok(Made::joined(task, row)),
+    };
     let next = row.state.to(states::Network::Deleting)?;
     let row = swap::<Entity>(tx, row.id, row.version, |u| {
         u.col_expr(Column::State, Expr::value(next))

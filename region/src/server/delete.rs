@@ -7,7 +7,7 @@ use store::{
     Tx,
     sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr},
 };
-use task::{Outcome, StepKind, TaskCx, Workflow};
+use task::{Outcome, Started, StepKind, TaskCx, Workflow};
 use types::{AccountId, DiskId, ExternalRef, Result, ServerId, states};
 use web::Made;
 
@@ -21,7 +21,10 @@ use crate::{
 
 pub async fn begin(cx: &Cx, tx: &mut Tx, row: Model) -> Result<Made<Entity>> {
     let workflow = read(tx, &row).await?;
-    let task = task::start(cx, tx, &workflow, target(&row)).await?;
+    let task = match task::join_or_start(cx, tx, &workflow, target(&row)).await? {
+        Started::New(task) => task,
+        Started::Joined(task) => return Ok(Made::joined(task, row)),
+    };
     let next = row.begin(states::Server::Deleting)?;
     let row = swap::<Entity>(tx, row.id, row.version, |u| {
         u.col_expr(Column::State, Expr::value(next))

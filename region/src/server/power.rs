@@ -4,7 +4,7 @@ use auth::Cx;
 use contract::compute::Stop;
 use serde::{Deserialize, Serialize};
 use store::{Found, Tx, sea_orm::sea_query::Expr};
-use task::{Outcome, StepKind, TaskCx, Workflow};
+use task::{Outcome, Started, StepKind, TaskCx, Workflow};
 use types::{
     AccountId, Error, ExternalRef, Result, ServerId,
     api::server as api,
@@ -72,7 +72,10 @@ async fn begin(
     let row = found.into_inner();
     let mut tx = state.store.begin().await?;
     let (account, machine) = row.machine()?;
-    let task = task::start(&cx, &mut tx, &workflow(row.id, account, machine), target(&row)).await?;
+    let task = match task::join_or_start(&cx, &mut tx, &workflow(row.id, account, machine), target(&row)).await? {
+        Started::New(task) => task,
+        Started::Joined(task) => return Ok((tx, Made::joined(task, row))),
+    };
     let next = row.begin(next)?;
     let row = swap::<Entity>(&tx, row.id, row.version, |u| {
         u.col_expr(Column::State, Expr::value(next))

@@ -9,7 +9,7 @@ use store::{
     Tx,
     sea_orm::{EntityTrait, sea_query::Expr},
 };
-use task::{Outcome, Step, StepCx, StepKind, TaskCx, Workflow};
+use task::{Outcome, Started, Step, StepCx, StepKind, TaskCx, Workflow};
 use types::{AccountId, ExternalRef, Result, SnapshotId, states};
 use web::Made;
 
@@ -29,7 +29,7 @@ pub async fn begin(state: &State, cx: &Cx, tx: &mut Tx, row: Model) -> Result<Ma
     let place = disk
         .as_ref()
         .and_then(|disk| Some((disk.account_id?, row.external_id.clone()?)));
-    let task = task::start(
+    let task = match task::join_or_start(
         cx,
         tx,
         &DeleteSnapshot {
@@ -38,7 +38,11 @@ pub async fn begin(state: &State, cx: &Cx, tx: &mut Tx, row: Model) -> Result<Ma
         },
         target(&row),
     )
-    .await?;
+    .await?
+    {
+        Started::New(task) => task,
+        Started::Joined(task) => return Ok(Made::joined(task, row)),
+    };
     if let Some(disk) = disk.filter(|disk| disk.external_id.is_some() && disk.state != states::Disk::Deleted) {
         let held = hold(tx, task, disk.id).await?;
         let at_rest = held.at_rest("deleting a snapshot of");

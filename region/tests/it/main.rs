@@ -10,5 +10,6 @@ mod exhaust;
 mod leaks;
 mod many;
 mod observe;
+mod ops;
 mod refuse;
 mod routes;

@@ -139,6 +139,38 @@ async fn two_commands_at_once_are_told_of_each_other(database: Database) {
     }
 }
 
+/// Nothing works on tasks here, so the first command goes on for ever.
+async fn the_same_command_twice_is_one_task(database: Database) {
+    let site = Site::new(database).await;
+    for name in ["web", "old"] {
+        site.run(server(name)).await;
+    }
+    site.run(post("/disks", json!({ "name": "data", "size": "1G" }))).await;
+    let stop = post("/servers/web/stop", Value::Null);
+    let spare = post("/networks", json!({ "name": "spare", "cidr": "10.77.0.0/24" }));
+    site.made(spare).await;
+    for same in [
+        stop,
+        delete("/servers/old"),
+        delete("/disks/data"),
+        delete("/networks/spare"),
+    ] {
+        let first = site.begun(same.clone()).await;
+        let again = site.call(same.clone()).await;
+        assert_eq!(again.status, 202, "{same:?}: {:#}", again.body);
+        assert_eq!(again.body["task"], json!(first), "{same:?}: {:#}", again.body);
+    }
+    let harder = post("/servers/web/stop", json!({ "force": true }));
+    refused(&site, harder, 409, "busy").await;
+    let events = site.get(MEMBER, "/events?follow=false&noun=server&limit=1000").await;
+    let stops = events["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|event| event["kind"] == "server.stop");
+    assert_eq!(stops.count(), 1, "only the first of them did something: {events:#}");
+}
+
 async fn a_key_that_is_sent_twice_makes_one_server(database: Database) {
     let site = Site::new(database).await;
     let send = async |body: &Value| {
@@ -195,6 +227,7 @@ both!(
     a_full_network_is_said_so,
     what_is_in_use_stays,
     two_commands_at_once_are_told_of_each_other,
+    the_same_command_twice_is_one_task,
     a_key_that_is_sent_twice_makes_one_server,
     a_key_that_is_sent_at_once_gives_one_answer,
     a_change_of_something_older_is_refused,

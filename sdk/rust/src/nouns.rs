@@ -4,7 +4,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use types::{
     TaskId,
-    api::{Accepted, account, disk, event, flavor, host, keypair, network, place, quota, server, snapshot, task},
+    api::{
+        Accepted, Items, account, disk, event, flavor, host, keypair, network, ops, place, quota, server, snapshot,
+        task,
+    },
 };
 
 use crate::{Client, Creatable, Deletable, Noun, Resource, Result, Service, Updatable, call::segment};
@@ -204,6 +207,22 @@ impl Noun<Task> {
 }
 
 impl Client {
+    /// Queues, what is paused, workers and reconcilers; for operators.
+    pub async fn ops(&self) -> Result<ops::View> {
+        self.call(Method::GET, Service::Region, "ops").receive().await
+    }
+
+    /// No worker takes new tasks of this kind (`all`: of any) until it is resumed.
+    pub async fn pause(&self, queue: &ops::Pause) -> Result<ops::View> {
+        let call = self.call(Method::POST, Service::Region, "ops/pause");
+        call.repeatable().json(queue).receive().await
+    }
+
+    pub async fn resume(&self, queue: &ops::Pause) -> Result<ops::View> {
+        let call = self.call(Method::POST, Service::Region, "ops/resume");
+        call.json(queue).receive().await
+    }
+
     /// The end of what a server printed on its console.
     pub async fn console_log(&self, server: &str, bytes: u64) -> Result<server::ConsoleLog> {
         let path = format!("servers/{}/console-log", segment(server));

@@ -83,7 +83,7 @@ mod tests {
         let found = check("cook");
         assert!(
             found[0]
-                .starts_with("docs/generated/workflows.txt:3: a released name is renamed or gone: `region step boil`")
+                .starts_with("docs/generated/workflows.txt:4: a released name is renamed or gone: `region step boil`")
         );
         assert!(
             found[1].starts_with("region/src/a.rs:2: step `cook` is not in"),

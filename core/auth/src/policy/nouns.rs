@@ -34,6 +34,7 @@ pub const NOUNS: &[Noun] = &[
     noun("operated", "cloud-account", &["sync", "probe", "enable", "disable"]),
     noun("operated", "claim", &[]),
     noun("operated", "quota", &[]),
+    noun("operated", "queue", &["pause", "resume"]),
     noun("secret", "join-token", &["revoke"]),
     // Owned by a project.
     noun(

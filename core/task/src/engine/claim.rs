@@ -10,7 +10,7 @@ use store::Tx;
 use types::{Error, Result, TaskId, Timestamp, states::Task};
 
 use super::{Shared, journal, meter};
-use crate::{CHANNEL, row::task};
+use crate::{CHANNEL, pause, row::task};
 
 /// Up to `most` tasks, now ours. Looks before it locks: an idle engine writes nothing.
 pub(super) async fn some(shared: &Shared, most: u64) -> Result<Vec<task::Model>> {
@@ -55,7 +55,9 @@ fn begun(shared: &Shared) -> Select<task::Entity> {
 }
 
 fn fresh(shared: &Shared) -> Select<task::Entity> {
-    ours(shared, Expr::cust("state = 'queued'")).order_by_asc(task::Column::Id)
+    ours(shared, Expr::cust("state = 'queued'"))
+        .filter(pause::open())
+        .order_by_asc(task::Column::Id)
 }
 
 fn ours(shared: &Shared, which: SimpleExpr) -> Select<task::Entity> {

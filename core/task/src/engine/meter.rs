@@ -9,6 +9,8 @@ use super::Shared;
 use crate::row::task;
 
 const MEASURED_EVERY: Duration = Duration::from_secs(10);
+/// A queue is counted up to here: deeper is deep enough for an alarm, and each count stays cheap.
+const DEEPEST: u64 = 10_000;
 
 pub(super) fn step(name: &'static str, took: Duration, ok: bool) {
     let outcome = if ok { "ok" } else { "error" };
@@ -37,7 +39,7 @@ pub(super) async fn watch(shared: Arc<Shared>) {
     loop {
         let queued = task::Entity::find().filter(Expr::cust("state = 'queued'"));
         let oldest = queued.clone().order_by_asc(task::Column::Id).limit(1);
-        if let Ok(tasks) = shared.store.count(queued).await {
+        if let Ok(tasks) = shared.store.count_to(queued, DEEPEST).await {
             metrics::gauge!("isobar_task_queue_depth").set(tasks as f64);
         }
         if let Ok(row) = shared.store.one(oldest).await {

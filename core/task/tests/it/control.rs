@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use store::sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
-use task::row::step;
+use task::{Started, row::step};
 use types::{Error, Kind, TaskId, states::Task};
 
 use crate::{
@@ -100,6 +100,27 @@ async fn one_task_holds_a_resource(world: World) {
     let next = world.start(&toys::Fallback, "t").await.unwrap();
     assert_eq!(world.ended(next).await, Task::Succeeded);
     engine.stop().await;
+}
+
+async fn the_same_intent_joins_while_it_goes_on(world: World) {
+    let Started::New(task) = world.join(&toys::Build::three(), "t").await.unwrap() else {
+        panic!("nothing was there to join");
+    };
+    let again = world.join(&toys::Build::three(), "t").await.unwrap();
+    assert_eq!(again, Started::Joined(task));
+    assert_eq!(world.events(task).await, ["task.queued", "task.joined"]);
+    let things = vec!["z".to_owned()];
+    let differs = world.join(&toys::Build { things }, "t").await.unwrap_err();
+    let other = world.join(&toys::Fallback, "t").await.unwrap_err();
+    for busy in [differs, other] {
+        assert_eq!((busy.code.as_str(), &busy.details["task"]), ("busy", &json!(task)));
+    }
+    // This process does not know the workflow, so a worker must end it, and none is there.
+    task::cancel(&cx(), &world.store, &task::Registry::new(), task)
+        .await
+        .unwrap();
+    let ends = world.join(&toys::Build::three(), "t").await.unwrap_err();
+    assert_eq!(ends.code, "busy");
 }
 
 /// A task whose undo of `b` keeps failing.
@@ -218,6 +239,7 @@ on_both! {
     a_task_that_never_began_is_cancelled_at_once
     a_task_whose_end_is_refused_is_left_to_a_worker
     one_task_holds_a_resource
+    the_same_intent_joins_while_it_goes_on
     an_operator_lets_it_try_again
     an_operator_gives_it_up
     a_renamed_step_needs_an_operator

@@ -13,6 +13,7 @@ mod history;
 mod limit;
 mod model;
 mod orphans;
+mod pause;
 mod reconcile;
 mod toys;
 mod world;

@@ -13,7 +13,7 @@ use store::{
     sea_orm::{self, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder},
 };
 use task::{
-    Engine, Settings, Target, Workflow,
+    Engine, Settings, Started, Target, Workflow,
     row::{record, step, step_record, task as tasks},
 };
 use testkit::Database;
@@ -143,6 +143,13 @@ impl World {
         let task = task::start(&cx(), &mut tx, workflow, target(id)).await?;
         tx.commit().await?;
         Ok(task)
+    }
+
+    pub async fn join<W: Workflow>(&self, workflow: &W, id: &str) -> types::Result<Started> {
+        let mut tx = self.store.begin().await?;
+        let started = task::join_or_start(&cx(), &mut tx, workflow, target(id)).await?;
+        tx.commit().await?;
+        Ok(started)
     }
 
     pub async fn ended(&self, id: TaskId) -> states::Task {

@@ -9,6 +9,7 @@ pub mod flavor;
 pub mod host;
 pub mod keypair;
 pub mod network;
+pub mod ops;
 pub mod place;
 pub mod quota;
 pub mod server;

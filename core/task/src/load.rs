@@ -1,0 +1,98 @@
+//! What an operator asks first: what waits and since when, who works, how the reconcilers do.
+//!
+//! Counting reads every task at hand, so it is for people who look, not for every request.
+
+use std::collections::BTreeMap;
+
+use sea_orm::{
+    ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::{Expr, ExprTrait},
+};
+use store::Store;
+use types::{Result, Timestamp, states};
+
+use crate::row::{reconciler, task};
+
+/// The tasks of one kind that are not over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Queue {
+    pub kind: String,
+    pub queued: i64,
+    /// A worker has them.
+    pub running: i64,
+    /// Begun, and parked until a timer ends or something happens.
+    pub waiting: i64,
+    pub undoing: i64,
+    pub needs_operator: i64,
+    /// When the oldest of them was asked for.
+    pub oldest: Option<Timestamp>,
+}
+
+/// An engine that has tasks now.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct Worker {
+    pub owner: String,
+    pub tasks: i64,
+}
+
+#[derive(FromQueryResult)]
+struct Group {
+    kind: String,
+    state: states::Task,
+    owned: i64,
+    tasks: i64,
+    oldest: Timestamp,
+}
+
+/// By kind; kinds without tasks are left out.
+pub async fn queues(store: &Store) -> Result<Vec<Queue>> {
+    // Without parameters, so that the database sees the same expression twice.
+    let owned = Expr::cust("CAST(CASE WHEN owner IS NULL THEN 0 ELSE 1 END AS BIGINT)");
+    let groups = task::Entity::find()
+        .select_only()
+        .column(task::Column::Kind)
+        .column(task::Column::State)
+        .expr_as(owned.clone(), "owned")
+        .expr_as(Expr::col(task::Column::Id).count(), "tasks")
+        .expr_as(Expr::col(task::Column::CreatedAt).min(), "oldest")
+        .filter(task::Column::FinishedAt.is_null())
+        .group_by(task::Column::Kind)
+        .group_by(task::Column::State)
+        .group_by(owned);
+    let mut queues: BTreeMap<String, Queue> = BTreeMap::new();
+    for group in store.rows(groups.into_model::<Group>()).await? {
+        let queue = queues.entry(group.kind.clone()).or_default();
+        queue.kind = group.kind;
+        let count = match (group.state, group.owned) {
+            (states::Task::Queued, _) => &mut queue.queued,
+            (states::Task::Running, 0) => &mut queue.waiting,
+            (states::Task::Running, _) => &mut queue.running,
+            (states::Task::Undoing, _) => &mut queue.undoing,
+            _ => &mut queue.needs_operator,
+        };
+        *count += group.tasks;
+        queue.oldest = queue.oldest.into_iter().chain([group.oldest]).min();
+    }
+    Ok(queues.into_values().collect())
+}
+
+/// The engines that have tasks, busiest first.
+pub async fn workers(store: &Store) -> Result<Vec<Worker>> {
+    let owners = task::Entity::find()
+        .select_only()
+        .column(task::Column::Owner)
+        .expr_as(Expr::col(task::Column::Id).count(), "tasks")
+        .filter(task::Column::Owner.is_not_null())
+        .filter(task::Column::FinishedAt.is_null())
+        .group_by(task::Column::Owner)
+        .order_by_desc(Expr::col(task::Column::Id).count())
+        .order_by_asc(task::Column::Owner);
+    store.rows(owners.into_model::<Worker>()).await
+}
+
+/// Every reconciler that ever had a round, by name.
+pub async fn reconcilers(store: &Store) -> Result<Vec<reconciler::Model>> {
+    store
+        .all(reconciler::Entity::find().order_by_asc(reconciler::Column::Name))
+        .await
+}
