@@ -55,6 +55,6 @@ pub fn machines() -> String {
             page.push_str("```\n");
         )*};
     }
-    draw!(Server Power Disk Snapshot Network Host Account Task);
+    draw!(Server Power Guest Disk Snapshot Network Host Account Task);
     page
 }

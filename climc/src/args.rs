@@ -59,6 +59,18 @@ pub fn waiting(command: Command) -> Command {
         )
 }
 
+/// As [`waiting`], for what ends with a guest that boots.
+pub fn waiting_for_guest(command: Command) -> Command {
+    waiting(command).arg(
+        opt(
+            "wait-for",
+            "WHAT",
+            "As --wait; `guest` waits on until the guest has given a sign of life",
+        )
+        .value_parser(["running", "guest"]),
+    )
+}
+
 /// Creating from documents instead of arguments.
 pub fn batch(command: Command) -> Command {
     command.arg(

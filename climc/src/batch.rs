@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use futures::{StreamExt, stream};
-use serde_json::Value;
+use serde_json::{Value, json};
 use types::TaskId;
 
 use crate::{
@@ -88,7 +88,7 @@ pub enum After {
 /// Waits where `--wait` says so, shows what became of the objects, reports what failed.
 pub async fn finish(cx: Cx<'_>, outcomes: Vec<Outcome>, after: After) -> Done {
     let single = outcomes.len() == 1;
-    let outcomes = match cx.flag("wait") {
+    let outcomes = match cx.waits() {
         true => match settle(cx, outcomes, after).await {
             Some(outcomes) => outcomes,
             None => return Ok(INTERRUPTED),
@@ -111,7 +111,7 @@ fn show(cx: Cx, works: &[Work], after: After, single: bool) -> Result<(), Failur
         for work in works {
             let (noun, name) = (cx.noun.name, name(&work.item));
             match work.task {
-                Some(task) if !cx.flag("wait") => cx.app.say(&format!("{noun} {name} is being deleted ({task})"))?,
+                Some(task) if !cx.waits() => cx.app.say(&format!("{noun} {name} is being deleted ({task})"))?,
                 _ => cx.app.say(&format!("{noun} {name} deleted"))?,
             }
         }
@@ -155,7 +155,6 @@ async fn settle(cx: Cx<'_>, outcomes: Vec<Outcome>, after: After) -> Option<Vec<
         let mut work = outcome?;
         let client = cx.app.client()?;
         client.settle(work.task, end, |task| progress.task(task)).await?;
-        progress.one_done();
         if let (After::Changed, Some(_), Home::Region(path), Some(id)) = (
             after,
             work.task,
@@ -164,6 +163,11 @@ async fn settle(cx: Cx<'_>, outcomes: Vec<Outcome>, after: After) -> Option<Vec<
         ) {
             work.item = client.any(path).get(id).await?;
         }
+        if let (Some("guest"), Some(id)) = (cx.awaited(), work.item.get("id").and_then(Value::as_str)) {
+            progress.message(format!("server {}: its guest boots", name(&work.item)));
+            work.item = json!(client.wait_for_guest(id, end).await?);
+        }
+        progress.one_done();
         Ok(work)
     });
     let waiting = waiting.buffered(WAITING).collect();

@@ -96,6 +96,7 @@ fn hint(error: &Error) -> Option<String> {
     let noun = error.resource.as_deref().and_then(|resource| resource.split_once('/'));
     match (error.kind, noun) {
         (Kind::Timeout, Some(("task", id))) => Some(format!("climc task wait {id}")),
+        (Kind::Timeout, Some(("server", id))) => Some(format!("climc server console-log {id}")),
         (Kind::NotFound, Some((noun, _))) => Some(format!("climc {noun} list")),
         (Kind::Unauthenticated, _) => {
             Some("check OS_USERNAME, OS_PASSWORD and OS_PROJECT_NAME, or `climc context list`".to_owned())

@@ -83,6 +83,17 @@ impl<'a> Cx<'a> {
             .collect()
     }
 
+    /// Whether the command returns when things are done, not when they have begun.
+    pub fn waits(&self) -> bool {
+        self.flag("wait") || self.awaited().is_some()
+    }
+
+    /// What `--wait-for` names; none when this verb has no such option.
+    pub fn awaited(&self) -> Option<&'a str> {
+        let given = self.args.try_get_one::<String>("wait-for");
+        given.ok().flatten().map(String::as_str)
+    }
+
     /// A flag of this verb; false when the verb has no such flag.
     pub fn flag(&self, name: &str) -> bool {
         matches!(self.args.try_get_one::<bool>(name), Ok(Some(true)))

@@ -10,7 +10,13 @@ use std::collections::HashMap;
 use auth::Cx;
 use store::{
     Found, Row, Scoped, Store, Tx,
-    sea_orm::{self, ActiveValue::Set, QueryFilter, entity::prelude::*, sea_query::Expr},
+    sea_orm::{
+        self,
+        ActiveValue::Set,
+        QueryFilter,
+        entity::prelude::*,
+        sea_query::{Expr, ExprTrait},
+    },
 };
 use task::Target;
 use types::{
@@ -20,7 +26,14 @@ use types::{
 };
 use web::Made;
 
-use crate::{State, flavor::taken, host, place::zone, swap::swap, tasks::holders};
+use crate::{
+    State,
+    flavor::taken,
+    host,
+    place::zone,
+    swap::{relabel, swap},
+    tasks::holders,
+};
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -75,10 +88,36 @@ pub fn new_row(
     }
 }
 
-/// Accounts whose clouds are looked at.
+/// Accounts whose clouds are looked at: also one that failed after it had answered once, since its servers go on.
 pub async fn live(store: &Store) -> Result<Vec<Model>> {
-    let live = [states::Account::Connected, states::Account::Syncing];
-    store.all(Entity::find().filter(Column::State.is_in(live))).await
+    let well = Column::State.is_in([states::Account::Connected, states::Account::Syncing]);
+    let failed = Column::State
+        .eq(states::Account::Failed)
+        .and(Column::SyncedAt.is_not_null());
+    store.all(Entity::find().filter(well.or(failed))).await
+}
+
+/// Its cloud was looked at and answered: an account that had failed is connected again.
+pub async fn answered(store: &Store, cx: &Cx, account: &Model) -> Result<()> {
+    let is_first = account.state == states::Account::Connected && account.synced_at.is_none();
+    if !is_first && account.state != states::Account::Failed {
+        return Ok(());
+    }
+    let mut tx = store.begin().await?;
+    let changed = swap::<Entity>(&tx, account.id, account.version, |u| {
+        u.col_expr(Column::State, Expr::value(states::Account::Connected))
+            .col_expr(Column::Fault, Expr::value(None::<String>))
+            .col_expr(Column::SyncedAt, Expr::value(Timestamp::now()))
+    });
+    match changed.await {
+        Ok(row) => {
+            web::noun::announce::<Entity>(cx, &mut tx, &row, row.state.as_str()).await?;
+            tx.commit().await
+        }
+        // Somebody was faster, for example a sync that has begun; the next look sees what became of it.
+        Err(error) if error.code == "version_mismatch" => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// What a task about this account holds.
@@ -150,12 +189,7 @@ impl web::Update<State> for Entity {
     type Input = api::Update;
 
     async fn update(_: &State, _: &Cx, tx: &mut Tx, found: Found<Self>, input: api::Update) -> Result<Model> {
-        let name = input.name.unwrap_or_else(|| found.name.clone());
-        check_name("cloud-account", &name)?;
-        let changed = swap::<Self>(tx, found.id, found.version, |u| {
-            u.col_expr(Column::Name, Expr::value(name.as_str()))
-        });
-        changed.await.map_err(|e| taken(e, Self::NOUN, &name))
+        relabel::<Self>(tx, found.id, found.version, input.name, None).await
     }
 }
 

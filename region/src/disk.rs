@@ -16,7 +16,7 @@ use task::Target;
 use types::{
     AccountId, DiskId, DomainId, Error, ExternalRef, HostId, Json, ProjectId, Result, ServerId, Size, StorageId,
     TaskId, Timestamp,
-    api::{Tags, check_name, check_tags, disk as api},
+    api::{Tags, disk as api},
     states,
 };
 use web::Made;
@@ -24,9 +24,8 @@ use web::Made;
 use crate::{
     State,
     clouds::PATIENCE,
-    flavor::taken,
     server,
-    swap::{current, set, swap},
+    swap::{current, relabel, set},
     tasks::holders,
 };
 
@@ -190,24 +189,7 @@ impl web::Update<State> for Entity {
     type Input = api::Update;
 
     async fn update(_: &State, _: &Cx, tx: &mut Tx, found: Found<Self>, input: api::Update) -> Result<Model> {
-        if let Some(name) = &input.name {
-            check_name(Self::NOUN, name)?;
-        }
-        if let Some(tags) = &input.tags {
-            check_tags(tags)?;
-        }
-        let changed = swap::<Self>(tx, found.id, found.version, |mut update| {
-            if let Some(name) = &input.name {
-                update = update.col_expr(Column::Name, Expr::value(name.as_str()));
-            }
-            if let Some(tags) = &input.tags {
-                update = update.col_expr(Column::Tags, Expr::value(Json(tags.clone())));
-            }
-            update
-        });
-        changed
-            .await
-            .map_err(|e| taken(e, Self::NOUN, input.name.as_deref().unwrap_or(&found.name)))
+        relabel::<Self>(tx, found.id, found.version, input.name, input.tags).await
     }
 }
 

@@ -3,7 +3,7 @@
 use auth::Cx;
 use store::{
     Found, Row, Scoped, Tx,
-    sea_orm::{self, ActiveValue::Set, QueryFilter, entity::prelude::*, sea_query::Expr},
+    sea_orm::{self, ActiveValue::Set, QueryFilter, entity::prelude::*},
 };
 use types::{
     FlavorId, Json, Result, Size, Timestamp,
@@ -11,7 +11,7 @@ use types::{
 };
 use web::Made;
 
-use crate::{State, server, swap::swap};
+use crate::{State, server, swap::relabel};
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -114,21 +114,7 @@ impl web::Update<State> for Entity {
     type Input = api::Update;
 
     async fn update(_: &State, _: &Cx, tx: &mut Tx, found: Found<Self>, input: api::Update) -> Result<Model> {
-        if let Some(name) = &input.name {
-            check_name("flavor", name)?;
-        }
-        let changed = swap::<Self>(tx, found.id, found.version, |mut update| {
-            if let Some(name) = &input.name {
-                update = update.col_expr(Column::Name, Expr::value(name.as_str()));
-            }
-            if let Some(tags) = &input.tags {
-                update = update.col_expr(Column::Tags, Expr::value(Json(tags.clone())));
-            }
-            update
-        });
-        changed
-            .await
-            .map_err(|e| taken(e, "flavor", input.name.as_deref().unwrap_or(&found.name)))
+        relabel::<Self>(tx, found.id, found.version, input.name, input.tags).await
     }
 }
 

@@ -1,20 +1,24 @@
 //! Hosts: machines that carry servers. Facts come from their agent or their cloud; the intent from operators.
 
 pub mod authority;
+pub mod delete;
 pub mod facts;
 pub mod intent;
 pub mod join;
+
+mod claims;
 
 use std::collections::HashMap;
 
 use auth::Cx;
 use store::{
-    Found, Row, Scoped, Tx,
-    sea_orm::{self, QueryFilter, entity::prelude::*, sea_query::Expr},
+    Found, Row, Scoped, Store, Tx,
+    sea_orm::{self, FromQueryResult, QueryFilter, QuerySelect, entity::prelude::*, sea_query::Expr},
 };
 use types::{AccountId, Error, ExternalRef, HostId, Json, Result, Size, Timestamp, ZoneId, api::host as api, states};
+use web::Made;
 
-use crate::{State, account, place::zone, swap::swap};
+use crate::{State, account, place::zone, server, swap::swap};
 
 /// The channel that wakes the scheduler: hosts, storages or claims changed.
 pub const INVENTORY: &str = "inventory";
@@ -31,7 +35,7 @@ pub struct Model {
     pub external_id: ExternalRef,
     pub endpoint: Option<String>,
     pub state: states::Host,
-    pub intent: intent::Intent,
+    pub intent: api::Intent,
     pub faults: Json<Vec<String>>,
     pub architecture: String,
     pub hypervisor: String,
@@ -64,6 +68,8 @@ impl web::Resource<State> for Entity {
     type View = api::View;
 
     async fn views(state: &State, _: &Cx, rows: Vec<Model>) -> Result<Vec<api::View>> {
+        let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+        let servers = servers(&state.store, &ids).await?;
         let ids: Vec<_> = rows.iter().map(|row| row.account_id).collect();
         let accounts = state
             .store
@@ -72,8 +78,34 @@ impl web::Resource<State> for Entity {
         let accounts: HashMap<_, _> = accounts.into_iter().map(|row| (row.id, row.name)).collect();
         let zones = state.store.all(zone::Entity::find()).await?;
         let zones: HashMap<_, _> = zones.into_iter().map(|row| (row.id, row.name)).collect();
-        Ok(rows.into_iter().map(|row| view(row, &accounts, &zones)).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| api::View {
+                servers: servers.get(&row.id).copied().unwrap_or_default(),
+                ..view(row, &accounts, &zones)
+            })
+            .collect())
     }
+}
+
+#[derive(FromQueryResult)]
+struct Carried {
+    host_id: HostId,
+    servers: i64,
+}
+
+/// How many servers each of these hosts carries; those without any are left out.
+async fn servers(store: &Store, ids: &[HostId]) -> Result<HashMap<HostId, i64>> {
+    use server::Column::{HostId as Host, Id, State};
+    let select = server::Entity::find()
+        .select_only()
+        .column(Host)
+        .column_as(Id.count(), "servers")
+        .filter(Host.is_in(ids.iter().copied()))
+        .filter(State.ne(states::Server::Deleted))
+        .group_by(Host);
+    let rows = store.rows(select.into_model::<Carried>()).await?;
+    Ok(rows.into_iter().map(|row| (row.host_id, row.servers)).collect())
 }
 
 fn view(row: Model, accounts: &HashMap<AccountId, String>, zones: &HashMap<ZoneId, String>) -> api::View {
@@ -81,6 +113,8 @@ fn view(row: Model, accounts: &HashMap<AccountId, String>, zones: &HashMap<ZoneI
         id: row.id,
         name: row.name,
         state: row.state,
+        intent: row.intent,
+        servers: 0,
         faults: row.faults.0,
         seen_at: row.seen_at,
         account: accounts.get(&row.account_id).cloned().unwrap_or_default(),
@@ -129,5 +163,15 @@ impl web::Update<State> for Entity {
             update
         })
         .await
+    }
+}
+
+impl web::Delete<State> for Entity {
+    async fn ready(state: &State, cx: &Cx, found: &Found<Self>) -> Result<()> {
+        delete::ready(state, cx, found).await
+    }
+
+    async fn delete(_: &State, _: &Cx, tx: &mut Tx, found: Found<Self>) -> Result<Made<Self>> {
+        delete::delete(tx, found.id).await
     }
 }

@@ -40,6 +40,10 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "region/0002_servers",
         sql: include_str!("migrations/0002_servers.sql"),
     },
+    Migration {
+        name: "region/0003_guest",
+        sql: include_str!("migrations/0003_guest.sql"),
+    },
 ];
 
 /// Every route of the service, behind whatever gate the caller puts in front.
@@ -89,6 +93,7 @@ fn parts() -> (Router<State>, Vec<Operation>) {
     api.noun(
         web::noun::<_, host::Entity>()
             .update()
+            .delete()
             .act::<Nothing, _, _>("enable", host::intent::enable)
             .act::<Nothing, _, _>("disable", host::intent::disable)
             .act::<Nothing, _, _>("drain", host::intent::drain),

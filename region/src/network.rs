@@ -8,7 +8,7 @@ use auth::Cx;
 use contract::network::{Mode, NetworkSpec};
 use store::{
     Found, Row, Scoped, Tx,
-    sea_orm::{self, ActiveValue::Set, entity::prelude::*, sea_query::Expr},
+    sea_orm::{self, ActiveValue::Set, entity::prelude::*},
 };
 use task::Target;
 use types::{
@@ -18,7 +18,7 @@ use types::{
 };
 use web::Made;
 
-use crate::{State, address, flavor::taken, swap::swap, tasks::holders};
+use crate::{State, address, flavor::taken, swap::relabel, tasks::holders};
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -168,21 +168,7 @@ impl web::Update<State> for Entity {
     type Input = api::Update;
 
     async fn update(_: &State, _: &Cx, tx: &mut Tx, found: Found<Self>, input: api::Update) -> Result<Model> {
-        if let Some(name) = &input.name {
-            check_name("network", name)?;
-        }
-        let changed = swap::<Self>(tx, found.id, found.version, |mut update| {
-            if let Some(name) = &input.name {
-                update = update.col_expr(Column::Name, Expr::value(name.as_str()));
-            }
-            if let Some(tags) = &input.tags {
-                update = update.col_expr(Column::Tags, Expr::value(Json(tags.clone())));
-            }
-            update
-        });
-        changed
-            .await
-            .map_err(|e| taken(e, Self::NOUN, input.name.as_deref().unwrap_or(&found.name)))
+        relabel::<Self>(tx, found.id, found.version, input.name, input.tags).await
     }
 }
 

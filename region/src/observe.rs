@@ -1,4 +1,5 @@
-//! What happened behind our back: the power of every server, as its cloud shows it, within seconds.
+//! What happened behind our back: the power of every server and the life of its guest, as its cloud shows them,
+//! within seconds.
 //!
 //! An observation that began before the last command on a server ended is older than that command, and ignored.
 //! A server that a task holds is left to its task.
@@ -6,15 +7,15 @@
 use std::{collections::HashMap, time::Duration};
 
 use auth::Cx;
-use contract::{Call, Cloud};
+use contract::{Call, Cloud, compute::Sign};
 use store::{
-    Store,
+    Store, Tx,
     sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr},
 };
 use task::{Next, ReconcileCx, Reconciler};
 use types::{
     ExternalRef, Result, Timestamp,
-    states::{self, Power, Server},
+    states::{self, Guest, Power, Server},
 };
 
 use crate::{State, account, clouds::each, host, server, swap::swap, tasks::holders};
@@ -61,28 +62,32 @@ async fn look(state: &State, cx: &Cx, account: &account::Model) -> Result<()> {
     let held = holders(&state.store, "server", &ids).await?;
     for row in rows {
         let unreachable = row.host_id.is_some_and(|host| silent.contains(&host));
-        let power = match row.external_id.as_ref().and_then(|id| seen.get(id)) {
-            Some(power) => *power,
-            None if unreachable => Power::Unknown,
-            None => Power::Missing,
+        let (power, sign) = match row.external_id.as_ref().and_then(|id| seen.get(id)) {
+            Some(seen) => *seen,
+            None if unreachable => (Power::Unknown, None),
+            None => (Power::Missing, None),
         };
-        let same = power == row.power_state && rest_of(&row, power).is_none();
-        if same || held.contains_key(&row.id.to_string()) || row.commanded_at >= began {
+        if held.contains_key(&row.id.to_string()) || row.commanded_at >= began {
             continue;
         }
-        record(&state.store, cx, row, power, began).await?;
+        let guest = server::guest::judge(&row, power, sign, began);
+        if power != row.power_state || rest_of(&row, power).is_some() {
+            record(&state.store, cx, row, (power, guest), began).await?;
+        } else if guest != row.guest {
+            record_guest(&state.store, cx, row, guest, began).await?;
+        }
     }
     Ok(())
 }
 
-async fn machines(call: &Call, cloud: &dyn Cloud) -> Result<HashMap<ExternalRef, Power>> {
+async fn machines(call: &Call, cloud: &dyn Cloud) -> Result<HashMap<ExternalRef, (Power, Option<Sign>)>> {
     let Some(compute) = cloud.compute() else {
         return Ok(HashMap::new());
     };
     let mut seen = HashMap::new();
     let skipped = each(
         |from| compute.list(call, from),
-        |machine| seen.extend([(machine.id, machine.power)]),
+        |machine| seen.extend([(machine.id, (machine.power, machine.sign))]),
     );
     for skipped in skipped.await? {
         tracing::warn!(machine = skipped.item, "it could not be read: {}", skipped.reason);
@@ -114,8 +119,15 @@ fn rest_of(row: &server::Model, power: Power) -> Option<Server> {
     }
 }
 
-async fn record(store: &Store, cx: &Cx, row: server::Model, power: Power, at: Timestamp) -> Result<()> {
+async fn record(
+    store: &Store,
+    cx: &Cx,
+    row: server::Model,
+    (power, guest): (Power, Option<Guest>),
+    at: Timestamp,
+) -> Result<()> {
     use server::Column as C;
+    let (before, since) = (row.guest, guest_since(&row, guest, at));
     let next = rest_of(&row, power).unwrap_or(row.state);
     let fault = match power {
         Power::Missing => Some("the cloud no longer has this server: it was removed behind our back".to_owned()),
@@ -129,15 +141,61 @@ async fn record(store: &Store, cx: &Cx, row: server::Model, power: Power, at: Ti
             .col_expr(C::PowerSeenAt, Expr::value(at))
             .col_expr(C::State, Expr::value(next))
             .col_expr(C::Fault, Expr::value(fault))
+            .col_expr(C::Guest, Expr::value(guest))
+            .col_expr(C::GuestSince, Expr::value(since))
     })
     .await;
     match changed {
         Ok(row) => {
             web::noun::announce::<server::Entity>(cx, &mut tx, &row, &format!("observed-{power}")).await?;
+            announce_guest(cx, &mut tx, &row, before).await?;
             tx.commit().await
         }
         // Somebody was faster; the next round looks again.
         Err(error) if error.code == "version_mismatch" => Ok(()),
         Err(error) => Err(error),
+    }
+}
+
+/// The guest alone: nothing that a caller could have decided on by its version has changed, so the version stays, and
+/// nobody's change is refused for it.
+async fn record_guest(
+    store: &Store,
+    cx: &Cx,
+    mut row: server::Model,
+    guest: Option<Guest>,
+    at: Timestamp,
+) -> Result<()> {
+    use server::Column as C;
+    let (before, since) = (row.guest, guest_since(&row, guest, at));
+    let update = server::Entity::update_many()
+        .col_expr(C::Guest, Expr::value(guest))
+        .col_expr(C::GuestSince, Expr::value(since))
+        .filter(C::Id.eq(row.id))
+        .filter(C::Version.eq(row.version));
+    let mut tx = store.begin().await?;
+    if tx.update(update).await? == 0 {
+        // Somebody was faster; the next round looks again.
+        return Ok(());
+    }
+    row.guest = guest;
+    announce_guest(cx, &mut tx, &row, before).await?;
+    tx.commit().await
+}
+
+/// Since when it is so: from now, unless nothing changed.
+fn guest_since(row: &server::Model, guest: Option<Guest>, at: Timestamp) -> Option<Timestamp> {
+    match guest == row.guest {
+        true => row.guest_since,
+        false => guest.map(|_| at),
+    }
+}
+
+async fn announce_guest(cx: &Cx, tx: &mut Tx, row: &server::Model, before: Option<Guest>) -> Result<()> {
+    match row.guest {
+        Some(guest) if row.guest != before => {
+            web::noun::announce::<server::Entity>(cx, tx, row, &format!("guest-{guest}")).await
+        }
+        _ => Ok(()),
     }
 }

@@ -32,20 +32,20 @@ pub fn routes() -> Routes {
         view(
             Get,
             "/ops",
-            "ops_get",
+            "queue_list",
             "Queues, what is paused, workers and reconcilers, for operators.",
         ),
         view(
             Post,
             "/ops/pause",
-            "ops_pause",
+            "queue_pause",
             "No worker takes new tasks of this kind; those under way go on.",
         )
         .takes::<api::Pause>(),
         view(
             Post,
             "/ops/resume",
-            "ops_resume",
+            "queue_resume",
             "Workers take tasks of this kind again.",
         )
         .takes::<api::Pause>(),

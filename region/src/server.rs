@@ -4,6 +4,7 @@ pub mod console;
 pub mod create;
 pub mod delete;
 pub mod fetch;
+pub mod guest;
 pub mod power;
 pub mod rebuild;
 pub mod resize;
@@ -15,17 +16,17 @@ mod view;
 use auth::Cx;
 use store::{
     Found, Row, Scoped, Tx,
-    sea_orm::{self, entity::prelude::*, sea_query::Expr},
+    sea_orm::{self, entity::prelude::*},
 };
 use task::Target;
 use types::{
     AccountId, DomainId, ExternalRef, FlavorId, HostId, ImageId, Json, ProjectId, Result, ServerId, Size, Timestamp,
-    api::{Tags, check_name, check_tags, server as api},
+    api::{Tags, server as api},
     states,
 };
 use web::Made;
 
-use crate::{State, flavor::taken, swap::swap};
+use crate::{State, swap::relabel};
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -40,6 +41,8 @@ pub struct Model {
     pub fault: Option<String>,
     pub power_state: states::Power,
     pub power_seen_at: Option<Timestamp>,
+    pub guest: Option<states::Guest>,
+    pub guest_since: Option<Timestamp>,
     pub commanded_at: Timestamp,
     pub account_id: Option<AccountId>,
     pub host_id: Option<HostId>,
@@ -120,24 +123,7 @@ impl web::Update<State> for Entity {
     type Input = api::Update;
 
     async fn update(_: &State, _: &Cx, tx: &mut Tx, found: Found<Self>, input: api::Update) -> Result<Model> {
-        if let Some(name) = &input.name {
-            check_name("server", name)?;
-        }
-        if let Some(tags) = &input.tags {
-            check_tags(tags)?;
-        }
-        let changed = swap::<Self>(tx, found.id, found.version, |mut update| {
-            if let Some(name) = &input.name {
-                update = update.col_expr(Column::Name, Expr::value(name.as_str()));
-            }
-            if let Some(tags) = &input.tags {
-                update = update.col_expr(Column::Tags, Expr::value(Json(tags.clone())));
-            }
-            update
-        });
-        changed
-            .await
-            .map_err(|e| taken(e, Self::NOUN, input.name.as_deref().unwrap_or(&found.name)))
+        relabel::<Self>(tx, found.id, found.version, input.name, input.tags).await
     }
 }
 

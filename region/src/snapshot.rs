@@ -12,16 +12,14 @@ use store::{
 use task::Target;
 use types::{
     DiskId, DomainId, Error, ExternalRef, ProjectId, Result, Size, SnapshotId, TaskId, Timestamp,
-    api::{check_name, snapshot as api},
+    api::snapshot as api,
     states::{self, Power},
 };
 use web::Made;
 
 use crate::{
-    State, disk,
-    flavor::taken,
-    server,
-    swap::{current, set, swap},
+    State, disk, server,
+    swap::{current, relabel, set},
     tasks::holders,
 };
 
@@ -215,14 +213,7 @@ impl web::Update<State> for Entity {
     type Input = api::Update;
 
     async fn update(_: &State, _: &Cx, tx: &mut Tx, found: Found<Self>, input: api::Update) -> Result<Model> {
-        let Some(name) = input.name else {
-            return Ok(found.into_inner());
-        };
-        check_name(Self::NOUN, &name)?;
-        let changed = swap::<Self>(tx, found.id, found.version, |u| {
-            u.col_expr(Column::Name, Expr::value(name.as_str()))
-        });
-        changed.await.map_err(|e| taken(e, Self::NOUN, &name))
+        relabel::<Self>(tx, found.id, found.version, input.name, None).await
     }
 }
 

@@ -8,7 +8,12 @@ use store::{
         sea_query::{Expr, ExprTrait},
     },
 };
-use types::{Error, Result, Timestamp};
+use types::{
+    Error, Json, Result, Timestamp,
+    api::{Tags, check_name, check_tags},
+};
+
+use crate::flavor::taken;
 
 /// Changes the row if it is still at `version`; `Conflict` when somebody was faster.
 pub async fn swap<E: Row>(
@@ -28,6 +33,33 @@ pub async fn swap<E: Row>(
         .on(E::NOUN, &id));
     }
     current::<E>(tx, &id).await
+}
+
+/// Changes the name, the tags or both, as a caller sent them.
+pub async fn relabel<E: Row>(
+    tx: &Tx,
+    id: impl ToString,
+    version: i64,
+    name: Option<String>,
+    tags: Option<Tags>,
+) -> Result<E::Model> {
+    let mut changes = Vec::new();
+    if let Some(name) = &name {
+        check_name(E::NOUN, name)?;
+        changes.push((named::<E>("name")?, Expr::value(name.as_str())));
+    }
+    if let Some(tags) = tags {
+        check_tags(&tags)?;
+        changes.push((named::<E>("tags")?, Expr::value(Json(tags))));
+    }
+    let changed = swap::<E>(tx, id, version, |update| {
+        changes
+            .into_iter()
+            .fold(update, |update, (column, value)| update.col_expr(column, value))
+    });
+    changed
+        .await
+        .map_err(|e| taken(e, E::NOUN, name.as_deref().unwrap_or_default()))
 }
 
 /// Changes the row whatever its version: for whoever holds it.

@@ -73,7 +73,7 @@ fn wait_for_work(roles: &mut Roles, lab: &Lab, load: &Load, share: f64, kills_le
     let left = load.effects_wanted().saturating_sub(lab.effects());
     let part = f64::from(left) / (kills_left + 1) as f64;
     let goal = lab.effects() + (part * share) as u32;
-    let mut reached = || (lab.effects() >= goal).then_some(());
+    let reached = || (lab.effects() >= goal).then_some(());
     wait("the work goes on, or everybody serves", START, || {
         if roles.ready() { Some(()) } else { reached() }
     });

@@ -2,6 +2,8 @@
 
 use std::{fs, path::PathBuf, process::Command};
 
+use serde_json::Value;
+
 use crate::kit::{Libvirt, Process, Roles, Site, postgres, program, wait, wait_until};
 
 /// A guest under software emulation, on a machine that may have other things to do.
@@ -32,7 +34,8 @@ fn hello(site: &Site, origin: &str) {
     site.ok("network create lan --cidr 10.123.0.0/24");
     site.ok("flavor create small --vcpus 1 --memory 256M --disk 1G");
 
-    site.ok("server create web --image tiny --flavor small --network lan --wait");
+    site.ok("server create web --image tiny --flavor small --network lan --wait-for guest --timeout 240s");
+    gave_its_sign(site, "web");
     says_hello(site, "web");
     loses_its_power(site, &libvirt);
     let agent = survives_the_agent(site, &libvirt, agent);
@@ -71,6 +74,19 @@ fn host_is_ready(site: &Site) {
     });
 }
 
+/// It was seen to boot before it was up: an empty network card is no sign.
+fn gave_its_sign(site: &Site, server: &str) {
+    let shown = site.json(&format!("server show {server}"));
+    assert_eq!(shown["guest"], "up", "{shown}");
+    let id = shown["id"].as_str().unwrap();
+    let events = site.list(&format!("event list --noun server --resource {id}"));
+    let kinds: Vec<_> = events.iter().map(|event| event["kind"].as_str().unwrap()).collect();
+    assert!(
+        kinds.ends_with(&["server.running", "server.guest-booting", "server.guest-up"]),
+        "{kinds:?}"
+    );
+}
+
 fn says_hello(site: &Site, server: &str) {
     let log = wait(&format!("{server} says that it is ready"), BOOT, || {
         let log = site.ok(&format!("server console-log {server}"));
@@ -97,8 +113,9 @@ fn loses_its_power(site: &Site, libvirt: &Libvirt) {
     wait_until("the server is seen to be stopped", 60, || {
         site.state("web") == "stopped"
     });
-    assert_eq!(site.json("server show web")["power_state"], "off");
-    site.ok("server start web --wait");
+    let off = site.json("server show web");
+    assert_eq!((&off["power_state"], &off["guest"]), (&"off".into(), &Value::Null));
+    site.ok("server start web --wait-for guest --timeout 240s");
     assert_eq!(site.state("web"), "running");
 }
 

@@ -6,7 +6,7 @@ use types::api::host::NewJoinToken;
 use crate::{
     args,
     failure::Failure,
-    generic::{self, LIST, SHOW},
+    generic::{self, DELETE_NOW, LIST, SHOW},
     noun::{Cx, Done, Home, Noun, Verb},
     output::Shape,
 };
@@ -18,6 +18,8 @@ pub static HOST: Noun = Noun {
     columns: &[
         "name",
         "state",
+        "intent",
+        "servers",
         "account",
         "zone",
         "vcpus_used",
@@ -36,10 +38,13 @@ pub static HOST: Noun = Noun {
         switch("disable", "Give it no new servers", |cx| {
             Box::pin(generic::act(cx, "disable", json!({})))
         }),
-        switch("drain", "Give it no new servers and empty it", |cx| {
-            Box::pin(generic::act(cx, "drain", json!({})))
-        }),
+        switch(
+            "drain",
+            "Give it no new servers; in maintenance when the last is gone",
+            |cx| Box::pin(generic::act(cx, "drain", json!({}))),
+        ),
         JOIN_TOKEN,
+        DELETE_NOW,
     ],
 };
 

@@ -25,6 +25,7 @@ pub static SERVER: Noun = Noun {
         "name",
         "state",
         "power_state",
+        "guest",
         "host",
         "addresses.address",
         "image",
@@ -36,9 +37,12 @@ pub static SERVER: Noun = Noun {
         CREATE,
         LIST,
         SHOW,
-        action("start", "Start one or several", on_servers, |cx| {
-            Box::pin(generic::act(cx, "start", json!({})))
-        }),
+        action(
+            "start",
+            "Start one or several",
+            |c| args::waiting_for_guest(c.arg(args::keys())),
+            |cx| Box::pin(generic::act(cx, "start", json!({}))),
+        ),
         STOP,
         action(
             "reboot",
@@ -82,7 +86,7 @@ const fn action(name: &'static str, about: &'static str, args: fn(Command) -> Co
 const CREATE: Verb = Verb {
     name: "create",
     about: "Make one or several",
-    examples: "  climc server create web --image debian --flavor small --network lan --wait
+    examples: "  climc server create web --image debian --flavor small --network lan --wait-for guest
   climc server create web --image debian --flavor small --network lan --count 10 --dry-run
   climc server create -f servers.yaml --wait",
     args: create_args,
@@ -123,7 +127,7 @@ fn on_servers(command: Command) -> Command {
 
 fn create_args(command: Command) -> Command {
     let needed = |arg: clap::Arg| arg.required_unless_present("file");
-    args::waiting(args::batch(command.arg(args::new_name())))
+    args::waiting_for_guest(args::batch(command.arg(args::new_name())))
         .arg(needed(args::opt("image", "IMAGE", "What is on its root disk")))
         .arg(needed(args::opt("flavor", "FLAVOR", "Its size")))
         .arg(needed(args::many(
@@ -148,7 +152,7 @@ fn create_args(command: Command) -> Command {
         .arg(args::many("avoid", "TAG", "Hosts with this tag last"))
         .arg(args::many("exclude", "TAG", "No hosts with this tag"))
         .arg(args::tags())
-        .arg(args::flag("stopped", "Leave it stopped"))
+        .arg(args::flag("stopped", "Leave it stopped").conflicts_with("wait-for"))
         .arg(args::flag("dry-run", "Say where it would go, and change nothing"))
 }
 

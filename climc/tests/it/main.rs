@@ -340,6 +340,44 @@ async fn a_watched_list_is_shown_again_when_an_event_tells() {
     assert_eq!(asked[1].headers["last-event-id"], "5");
 }
 
+fn server(state: &str, guest: Value) -> Value {
+    json!({
+        "id": "srv-00000000000000000000000001", "name": "web", "state": state, "power_state": "on",
+        "power_seen_at": null, "guest": guest, "guest_since": null, "fault": null, "task": null, "host": "h",
+        "host_id": null, "account": "lab", "zone": "here", "image": "tiny", "flavor": "small",
+        "flavor_id": "flv-00000000000000000000000002", "vcpus": 1, "memory": 1 << 29, "addresses": [],
+        "disks": [], "keypair": null, "tags": {}, "project_id": "p1", "created_at": "2026-11-21T08:00:00Z",
+        "updated_at": "2026-11-21T08:00:00Z", "version": 1,
+    })
+}
+
+/// What the guest turns out to be decides how the command ends.
+#[tokio::test]
+async fn a_guest_is_waited_for() {
+    for (state, guest, code, said) in [
+        ("running", "up", 0, ""),
+        ("running", "silent", 7, "climc server console-log"),
+        ("running", "unknown", 1, "cannot tell"),
+        ("stopped", "booting", 5, "is stopped"),
+    ] {
+        let fake = Fake::start().await;
+        let booting = server("running", json!("booting"));
+        let event = json!({ "seq": 4, "at": "2026-11-21T08:00:00Z", "kind": "server.guest", "noun": "server",
+            "resource_id": booting["id"], "name": "web", "project_id": null, "actor": "isobar", "request_id": "r", "data": {} });
+        let frames = format!("id: 3\n\nid: 4\nevent: server.guest\ndata: {event}\n\n");
+        fake.on(
+            "POST /servers/web/start",
+            [(200, json!({ "item": booting, "task": null }))],
+        );
+        fake.on("GET /events", [(200, json!(frames))]);
+        fake.on("GET /servers/", [(200, booting), (200, server(state, json!(guest)))]);
+        let ran = fake.climc("server start web --wait-for guest -o json").await;
+        assert_eq!(ran.code, code, "{guest}: {}", ran.err);
+        assert!(ran.err.contains(said), "{guest}: {}", ran.err);
+        assert_eq!(fake.asked("GET /servers/").len(), 2, "{guest}");
+    }
+}
+
 #[tokio::test]
 async fn mistyped_words_get_a_suggestion() {
     let fake = Fake::start().await;

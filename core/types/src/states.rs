@@ -40,6 +40,20 @@ machine! {
 }
 
 machine! {
+    /// What a cloud can tell of the guest in a server that is on. A server that is off has none.
+    Guest {
+        /// It gave no sign yet since it was powered on.
+        Booting = "booting" Resting -> [Up, Silent, Unknown],
+        /// It gave a sign since it was powered on.
+        Up = "up" Resting -> [Booting, Unknown],
+        /// It gave no sign for five minutes; one may still come.
+        Silent = "silent" Resting -> [Up, Booting, Unknown],
+        /// The cloud cannot tell.
+        Unknown = "unknown" Resting -> [Booting, Up],
+    }
+}
+
+machine! {
     Disk {
         Creating = "creating" Moving -> [Available, InUse, Failed, Deleting],
         Available = "available" Resting -> [Attaching, InUse, Resizing, Deleting, Failed],
@@ -83,9 +97,10 @@ machine! {
         Preparing = "preparing" Moving -> [Ready, Degraded, Lost],
         Ready = "ready" Resting -> [Degraded, Draining, Maintenance, Lost, Preparing],
         Degraded = "degraded" Resting -> [Ready, Draining, Maintenance, Lost, Preparing],
-        /// Takes no new servers; running ones stay until moved or stopped.
+        /// Takes no new servers; those that are there stay until they are deleted. With the last it is in maintenance.
         Draining = "draining" Moving -> [Maintenance, Ready, Lost, Degraded],
-        Maintenance = "maintenance" Resting -> [Ready, Preparing, Lost],
+        /// Takes no new servers, and nobody waits for anything.
+        Maintenance = "maintenance" Resting -> [Ready, Degraded, Draining, Preparing, Lost],
         Lost = "lost" Resting -> [Ready, Degraded, Preparing, Maintenance],
     }
 }
@@ -148,7 +163,7 @@ mod tests {
 
     #[test]
     fn every_transitional_state_has_an_exit() {
-        check!(Server Power Disk Snapshot Network Host Account Task TaskStep);
+        check!(Server Power Guest Disk Snapshot Network Host Account Task TaskStep);
     }
 
     #[test]

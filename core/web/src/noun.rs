@@ -236,6 +236,7 @@ async fn remove<A: App, E: Delete<A>>(
 ) -> Result<Response, Problem> {
     let wishes = Wishes::parse(raw.as_deref())?;
     let found = app.store().find::<E>(&cx, "delete", &key).await?;
+    <E as Delete<A>>::ready(&app, &cx, &found).await?;
     let mut tx = app.store().begin().await?;
     let made = <E as Delete<A>>::delete(&app, &cx, &mut tx, found).await?;
     let what = if made.task.is_some() { "deleting" } else { "deleted" };

@@ -90,5 +90,10 @@ pub trait Update<A: App>: Resource<A> {
 
 /// A noun that can be deleted: at once, or by a task.
 pub trait Delete<A: App>: Resource<A> {
+    /// Checks what must be asked elsewhere, before any transaction.
+    fn ready(_app: &A, _cx: &Cx, _found: &Found<Self>) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
     fn delete(app: &A, cx: &Cx, tx: &mut Tx, found: Found<Self>) -> impl Future<Output = Result<Made<Self>>> + Send;
 }

@@ -105,6 +105,7 @@ macro_rules! with_rules {
             servers r28_servers_go_where_they_are_told
             lists r29_changes_are_told
             power r30_a_soft_stop_answers_at_once
+            power r31_the_sign_of_life
         }
     };
 }

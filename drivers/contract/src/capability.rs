@@ -24,6 +24,8 @@ pub struct Compute {
     pub resize_running: bool,
     pub console_log: bool,
     pub user_data: bool,
+    /// Whether running servers with a network card tell their [`Sign`](crate::compute::Sign).
+    pub sign: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

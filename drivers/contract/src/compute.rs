@@ -92,6 +92,17 @@ pub struct Seed {
     pub network_config: Option<String>,
 }
 
+/// Whether a running guest has shown that it lives.
+///
+/// A sign is something that only the guest's own system does, and that a power-off forgets. It says that the system
+/// came up, not that what it serves is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sign {
+    /// None since the power was turned on.
+    Awaited,
+    Given,
+}
+
 /// A server as the cloud shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
@@ -105,4 +116,7 @@ pub struct Machine {
     pub disks: Vec<ExternalRef>,
     /// Addresses the cloud or the guest reports.
     pub addresses: Vec<String>,
+    /// `None` when it is off, or when the cloud cannot tell.
+    #[serde(default)]
+    pub sign: Option<Sign>,
 }

@@ -67,6 +67,7 @@ fn capabilities() -> Capabilities {
             resize_running: false,
             console_log: true,
             user_data: true,
+            sign: true,
         }),
         disks: Some(capability::Disks {
             attach_running: true,

@@ -72,7 +72,8 @@ impl SimCloud {
             disk: self.options.disk_per_host,
         };
         let act = |world: &World, changes: &mut Vec<Change>| {
-            for host in (1..=self.options.hosts).map(wanted) {
+            let stays = |host: &Host| !world.left.contains(&host.id);
+            for host in (1..=self.options.hosts).map(wanted).filter(stays) {
                 let there = world.hosts.get(&host.id);
                 let host = Host {
                     reachable: there.is_none_or(|h| h.reachable),
@@ -225,6 +226,7 @@ fn capabilities() -> Capabilities {
             resize_running: false,
             console_log: true,
             user_data: true,
+            sign: true,
         }),
         disks: Some(capability::Disks {
             attach_running: true,

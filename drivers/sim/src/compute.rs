@@ -6,7 +6,7 @@ mod power;
 use async_trait::async_trait;
 use contract::{
     Call, Compute, Cursor, Error, ExternalRef, Machine, MachineSpec, Op, Page, Result, Token,
-    compute::{Shape, Stop},
+    compute::{Shape, Sign, Stop},
 };
 use types::{Size, states::Power};
 
@@ -26,7 +26,7 @@ pub(crate) use create::removal;
 impl Compute for SimCloud {
     async fn list(&self, call: &Call, from: Option<Cursor>) -> Result<Page<Machine>> {
         self.look(call, "compute.list", |world, now| {
-            Ok(self.page(&world.machines, from, |row| show(world, row, now)))
+            Ok(self.page(&world.machines, from, |row| self.show(world, row, now)))
         })
         .await
     }
@@ -34,7 +34,7 @@ impl Compute for SimCloud {
     async fn get(&self, call: &Call, machine: &ExternalRef) -> Result<Machine> {
         self.look(call, "compute.get", |world, now| {
             let row = find(world, machine.as_str())?;
-            Ok(show(world, row, now))
+            Ok(self.show(world, row, now))
         })
         .await
     }
@@ -43,7 +43,7 @@ impl Compute for SimCloud {
         self.look(call, "compute.find", |world, now| {
             let id = world.live(FAMILY, token.as_str());
             let row = id.and_then(|id| world.machines.get(id));
-            Ok(row.map(|row| show(world, row, now)))
+            Ok(row.map(|row| self.show(world, row, now)))
         })
         .await
     }
@@ -175,16 +175,24 @@ fn reach<'a>(world: &'a World, machine: &ExternalRef) -> Result<&'a world::Machi
     Ok(row)
 }
 
-fn show(world: &World, row: &world::Machine, now: u64) -> Machine {
-    let silent = world.hosts.get(&row.host).is_none_or(|host| !host.reachable);
-    Machine {
-        id: external(&row.id),
-        name: row.name.clone(),
-        token: Some(row.token.clone()),
-        power: if silent { Power::Unknown } else { row.power(now) },
-        host: Some(external(&row.host)),
-        shape: row.shape,
-        disks: row.disks.iter().map(|id| external(id)).collect(),
-        addresses: console::addresses(world, row).collect(),
+impl SimCloud {
+    fn show(&self, world: &World, row: &world::Machine, now: u64) -> Machine {
+        let silent = world.hosts.get(&row.host).is_none_or(|host| !host.reachable);
+        let power = if silent { Power::Unknown } else { row.power(now) };
+        let sign = match now >= row.on_at + self.options.boot_ms {
+            true => Sign::Given,
+            false => Sign::Awaited,
+        };
+        Machine {
+            id: external(&row.id),
+            name: row.name.clone(),
+            token: Some(row.token.clone()),
+            power,
+            host: Some(external(&row.host)),
+            shape: row.shape,
+            disks: row.disks.iter().map(|id| external(id)).collect(),
+            addresses: console::addresses(world, row).collect(),
+            sign: (power == Power::On).then_some(sign),
+        }
     }
 }

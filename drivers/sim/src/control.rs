@@ -62,6 +62,11 @@ impl Control {
         self.change_machine(machine, |row| row.power = Power::Crashed).await
     }
 
+    /// Its guest gives its sign of life, whatever `boot_ms` says.
+    pub async fn come_up(&self, machine: &ExternalRef) -> Result<()> {
+        self.change_machine(machine, |row| row.on_at = 0).await
+    }
+
     /// From now on its guest ignores soft stops and reboots.
     pub async fn deafen(&self, machine: &ExternalRef) -> Result<()> {
         self.change_machine(machine, |row| row.deaf = true).await
@@ -99,6 +104,20 @@ impl Control {
                 reachable: reach == Reach::Answers,
                 ..row
             }));
+            Ok(())
+        };
+        self.store.write(act).await
+    }
+
+    /// Takes a host out of the cloud for good, with the networks on it.
+    pub async fn remove_host(&self, host: &ExternalRef) -> Result<()> {
+        let act = |world: &World, changes: &mut Vec<Change>| {
+            let there = world
+                .networks
+                .values()
+                .filter(|row| row.host.as_deref() == Some(host.as_str()));
+            changes.extend(there.map(|row| Change::NetworkGone(row.id.clone())));
+            changes.push(Change::HostGone(host.to_string()));
             Ok(())
         };
         self.store.write(act).await

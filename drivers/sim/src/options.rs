@@ -22,6 +22,9 @@ pub struct Options {
     /// How long creates, starts and other slow operations take; 0 answers at once. Each takes half to one and a half of it.
     #[serde(deserialize_with = "number")]
     pub latency_ms: u64,
+    /// How long a guest takes from its power-on to its first sign of life; 0 gives it at once.
+    #[serde(deserialize_with = "number")]
+    pub boot_ms: u64,
     /// The share of calls, 0 to 1, that fail as `Unavailable`: half of them before the effect, half after it.
     #[serde(deserialize_with = "number")]
     pub failure_rate: f64,
@@ -43,6 +46,7 @@ impl Default for Options {
             memory_per_host: Size::gib(64),
             disk_per_host: Size::gib(1024),
             latency_ms: 0,
+            boot_ms: 0,
             failure_rate: 0.0,
             seed: 0,
             page_size: 100,
@@ -109,6 +113,7 @@ pub fn schema() -> Value {
             "memory_per_host": size("memory of each host, for example 64G", defaults.memory_per_host),
             "disk_per_host": size("storage of each host, for example 1T", defaults.disk_per_host),
             "latency_ms": whole("milliseconds that slow operations take", defaults.latency_ms),
+            "boot_ms": whole("milliseconds from a guest's power-on to its first sign of life", defaults.boot_ms),
             "failure_rate": {
                 "type": "number", "minimum": 0, "maximum": 1, "default": 0,
                 "description": "share of calls that fail as unavailable",

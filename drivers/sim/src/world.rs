@@ -2,7 +2,7 @@
 //!
 //! A journal line is a list of [`Change`]s that happen together; a world is what all lines so far add up to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use contract::{
     Kind, Token,
@@ -29,6 +29,8 @@ pub struct World {
     pub failures: Vec<Failure>,
     /// Servers that are gone: their host, and the line that removed them.
     pub gone: BTreeMap<String, (String, u64)>,
+    /// Hosts that were taken out; a new connection does not make them again.
+    pub(crate) left: BTreeSet<String>,
     pub(crate) used: BTreeMap<String, Used>,
 }
 
@@ -58,6 +60,9 @@ pub struct Machine {
     /// A change of power that is under way.
     pub turn: Option<Turn>,
     pub boots: u32,
+    /// When its power was last turned on, in milliseconds since 1970.
+    #[serde(default)]
+    pub on_at: u64,
     /// Its guest does not listen to the power button.
     pub deaf: bool,
     /// The line that last changed it.
@@ -188,6 +193,7 @@ pub struct Used {
 #[serde(rename_all = "snake_case")]
 pub enum Change {
     Host(Host),
+    HostGone(String),
     Machine(Machine),
     MachineGone(String),
     Volume(Volume),
@@ -216,6 +222,10 @@ impl World {
     fn apply_one(&mut self, change: Change) {
         match change {
             Change::Host(row) => drop(self.hosts.insert(row.id.clone(), row)),
+            Change::HostGone(id) => {
+                self.hosts.remove(&id);
+                self.left.insert(id);
+            }
             Change::Machine(row) => self.put_machine(row),
             Change::MachineGone(id) => self.drop_machine(&id),
             Change::Volume(row) => {

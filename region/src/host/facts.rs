@@ -1,6 +1,6 @@
 //! Keeps host and storage rows equal to what the clouds say. New hosts appear, silent ones become lost.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use contract::{Call, Cloud, HostFacts, host::StorageFacts};
 use store::{
@@ -8,13 +8,18 @@ use store::{
     sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr},
 };
 use task::{Next, ReconcileCx, Reconciler};
-use types::{HostId, Json, Result, StorageId, Timestamp, states};
+use types::{ExternalRef, HostId, Json, Result, StorageId, Timestamp, api::host::Intent, states};
 
 use super::{
     Column, Entity, INVENTORY, Model,
-    intent::{Intent, follow},
+    intent::{Load, follow, load},
 };
-use crate::{State, account, clouds::each, storage, swap::set};
+use crate::{
+    State, account,
+    clouds::each,
+    storage,
+    swap::{set, swap},
+};
 
 /// Promised vCPUs per physical one, in thousandths.
 pub const CPU_OVERCOMMIT: i64 = 4000;
@@ -36,7 +41,7 @@ impl Reconciler for Facts {
         let state = cx.get::<State>();
         for account in account::live(cx.store()).await? {
             // One account that does not answer stops no other.
-            if let Err(error) = observe(state, cx.cx(), &account).await {
+            if let Err(error) = look(state, cx.cx(), &account).await {
                 tracing::warn!(
                     account = account.name,
                     "its hosts cannot be observed: {}",
@@ -49,9 +54,16 @@ impl Reconciler for Facts {
     }
 }
 
+async fn look(state: &State, cx: &auth::Cx, account: &account::Model) -> Result<()> {
+    observe(state, cx, account).await?;
+    account::answered(&state.store, cx, account).await
+}
+
 /// One look at all hosts of an account.
 pub async fn observe(state: &State, cx: &auth::Cx, account: &account::Model) -> Result<()> {
     let call = Call::new(cx.request_id(), Duration::from_secs(8));
+    let known = hosts(&state.store, account).await?;
+    let known: HashSet<_> = known.into_iter().map(|row| row.external_id).collect();
     let cloud = state.clouds.connect(&call, account).await?;
     let facts = all(&call, cloud.as_ref()).await?;
     let seen: Vec<_> = facts
@@ -61,10 +73,14 @@ pub async fn observe(state: &State, cx: &auth::Cx, account: &account::Model) -> 
         .collect();
     for fact in &facts {
         if fact.reachable {
-            store_facts(&state.store, cx, account, fact).await?;
+            store_facts(&state.store, cx, account, fact, &known).await?;
         }
     }
     silent(&state.store, cx, account, &seen).await
+}
+
+async fn hosts(store: &Store, account: &account::Model) -> Result<Vec<Model>> {
+    store.all(Entity::find().filter(Column::AccountId.eq(account.id))).await
 }
 
 async fn all(call: &Call, cloud: &dyn Cloud) -> Result<Vec<HostFacts>> {
@@ -78,7 +94,13 @@ async fn all(call: &Call, cloud: &dyn Cloud) -> Result<Vec<HostFacts>> {
     Ok(facts)
 }
 
-async fn store_facts(store: &Store, cx: &auth::Cx, account: &account::Model, fact: &HostFacts) -> Result<()> {
+async fn store_facts(
+    store: &Store,
+    cx: &auth::Cx,
+    account: &account::Model,
+    fact: &HostFacts,
+    known: &HashSet<ExternalRef>,
+) -> Result<()> {
     let found = Entity::find()
         .filter(Column::AccountId.eq(account.id))
         .filter(Column::ExternalId.eq(fact.id.clone()));
@@ -91,7 +113,14 @@ async fn store_facts(store: &Store, cx: &auth::Cx, account: &account::Model, fac
         }
         None => vec![],
     };
+    let next = match &row {
+        // It was deleted while we looked. If the cloud goes on reporting it, the next look says so.
+        None if known.contains(&fact.id) => return Ok(()),
+        Some(row) => next_state(store, row, fact).await?,
+        None => first_state(fact),
+    };
     if let Some(row) = &row
+        && row.state == next
         && same(row, fact)
         && storages_same(&storages, &fact.storages)
     {
@@ -99,8 +128,12 @@ async fn store_facts(store: &Store, cx: &auth::Cx, account: &account::Model, fac
     }
     let mut tx = store.begin().await?;
     let row = match row {
-        None => tx.insert(new_row(account, fact)).await?,
-        Some(row) => change(&tx, row, fact).await?,
+        None => tx.insert(new_row(account, fact, next)).await?,
+        Some(row) => match change(&tx, &row, fact, next).await {
+            // Somebody was faster; the next round looks again.
+            Err(error) if error.code == "version_mismatch" => return Ok(()),
+            changed => changed?,
+        },
     };
     for pool in &fact.storages {
         store_pool(&tx, &row, &storages, pool).await?;
@@ -132,7 +165,6 @@ fn same(row: &Model, fact: &HostFacts) -> bool {
         && row.vcpus == i64::from(fact.vcpus)
         && row.memory == fact.memory
         && row.faults.0 == fact.faults
-        && row.state == next_state(row, fact)
 }
 
 fn storages_same(rows: &[storage::Model], facts: &[StorageFacts]) -> bool {
@@ -145,17 +177,28 @@ fn storages_same(rows: &[storage::Model], facts: &[StorageFacts]) -> bool {
     })
 }
 
-fn next_state(row: &Model, fact: &HostFacts) -> states::Host {
+fn first_state(fact: &HostFacts) -> states::Host {
+    if fact.faults.is_empty() {
+        states::Host::Ready
+    } else {
+        states::Host::Degraded
+    }
+}
+
+async fn next_state(store: &Store, row: &Model, fact: &HostFacts) -> Result<states::Host> {
     let answered = match row.state {
         states::Host::Lost | states::Host::Discovered | states::Host::Preparing => states::Host::Degraded,
         now => now,
     };
-    follow(answered, row.intent, fact.faults.is_empty())
+    let load = match row.intent {
+        Intent::Draining => load(store, row).await?,
+        Intent::Enabled | Intent::Disabled => Load::Carrying,
+    };
+    Ok(follow(answered, row.intent, &fact.faults, load))
 }
 
-async fn change(tx: &Tx, row: Model, fact: &HostFacts) -> Result<Model> {
-    let next = next_state(&row, fact);
-    set::<Entity>(tx, row.id, |update| {
+async fn change(tx: &Tx, row: &Model, fact: &HostFacts, next: states::Host) -> Result<Model> {
+    swap::<Entity>(tx, row.id, row.version, |update| {
         update
             .col_expr(Column::Architecture, Expr::value(fact.architecture.as_str()))
             .col_expr(Column::Hypervisor, Expr::value(fact.hypervisor.as_str()))
@@ -168,13 +211,8 @@ async fn change(tx: &Tx, row: Model, fact: &HostFacts) -> Result<Model> {
     .await
 }
 
-fn new_row(account: &account::Model, fact: &HostFacts) -> super::ActiveModel {
+fn new_row(account: &account::Model, fact: &HostFacts, state: states::Host) -> super::ActiveModel {
     let now = Timestamp::now();
-    let state = if fact.faults.is_empty() {
-        states::Host::Ready
-    } else {
-        states::Host::Degraded
-    };
     super::ActiveModel {
         id: Set(HostId::new()),
         name: Set(fact.name.clone()),
@@ -232,12 +270,9 @@ async fn store_pool(tx: &Tx, host: &Model, known: &[storage::Model], fact: &Stor
 }
 
 /// Hosts that nobody saw just now, and for longer than [`SILENCE`], are lost.
-async fn silent(store: &Store, cx: &auth::Cx, account: &account::Model, seen: &[types::ExternalRef]) -> Result<()> {
+async fn silent(store: &Store, cx: &auth::Cx, account: &account::Model, seen: &[ExternalRef]) -> Result<()> {
     let now = Timestamp::now();
-    for row in store
-        .all(Entity::find().filter(Column::AccountId.eq(account.id)))
-        .await?
-    {
+    for row in hosts(store, account).await? {
         let quiet = now.since(row.seen_at.unwrap_or(row.created_at)) > SILENCE;
         if seen.contains(&row.external_id) || !quiet || !row.state.may_become(states::Host::Lost) {
             continue;

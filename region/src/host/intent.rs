@@ -1,45 +1,15 @@
 //! What an operator wants of a host: enabled, drained of servers, or in maintenance.
 
-use std::{fmt, str::FromStr};
-
 use auth::Cx;
 use store::{
-    Found, Tx,
-    sea_orm::{self, sea_query::Expr},
+    Found, Store, Tx,
+    sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr},
 };
-use types::{Error, Result, states};
+use types::{Result, api::host::Intent, states};
 use web::{Made, docs::Nothing};
 
 use super::{Column, Entity, INVENTORY, Model};
-use crate::{State, swap::swap};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, sea_orm::DeriveValueType)]
-#[sea_orm(value_type = "String")]
-pub enum Intent {
-    Enabled,
-    Draining,
-    Disabled,
-}
-
-impl fmt::Display for Intent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Enabled => "enabled",
-            Self::Draining => "draining",
-            Self::Disabled => "disabled",
-        })
-    }
-}
-
-impl FromStr for Intent {
-    type Err = Error;
-    fn from_str(text: &str) -> Result<Self> {
-        [Self::Enabled, Self::Draining, Self::Disabled]
-            .into_iter()
-            .find(|intent| intent.to_string() == text)
-            .ok_or_else(|| Error::broken(format!("`{text}` is not an intent for a host")))
-    }
-}
+use crate::{State, server, swap::swap};
 
 pub async fn enable(state: State, _: Cx, found: Found<Entity>, _: Nothing) -> Result<(Tx, Made<Entity>)> {
     want(state, found, Intent::Enabled).await
@@ -56,7 +26,8 @@ pub async fn drain(state: State, _: Cx, found: Found<Entity>, _: Nothing) -> Res
 /// Writes the intent; the state follows at once where the table allows it, else with the next observation.
 async fn want(state: State, found: Found<Entity>, intent: Intent) -> Result<(Tx, Made<Entity>)> {
     let row = found.into_inner();
-    let next = follow(row.state, intent, row.faults.is_empty());
+    // Until this is committed a server may still be placed there: that it is empty is for the next observation to see.
+    let next = follow(row.state, intent, &row.faults.0, Load::Carrying);
     let mut tx = state.store.begin().await?;
     let row: Model = swap::<Entity>(&tx, row.id, row.version, |update| {
         update
@@ -68,17 +39,33 @@ async fn want(state: State, found: Found<Entity>, intent: Intent) -> Result<(Tx,
     Ok((tx, Made::now(row)))
 }
 
+/// Whether there are servers on a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    Empty,
+    Carrying,
+}
+
+/// A server counts from its claim on, which is before its row names the host, until its row is gone.
+pub async fn load(store: &Store, host: &Model) -> Result<Load> {
+    let servers = server::Entity::find()
+        .filter(server::Column::HostId.eq(host.id))
+        .filter(server::Column::State.ne(states::Server::Deleted));
+    let is_empty = host.vcpus_used == 0 && store.one(servers).await?.is_none();
+    Ok(if is_empty { Load::Empty } else { Load::Carrying })
+}
+
 /// The state a host that answers should be in.
-pub fn follow(now: states::Host, intent: Intent, whole: bool) -> states::Host {
+pub fn follow(now: states::Host, intent: Intent, faults: &[String], load: Load) -> states::Host {
     use states::Host::{Degraded, Draining, Lost, Maintenance, Ready};
     if now == Lost {
         return Lost;
     }
-    let wanted: &[states::Host] = match (intent, whole) {
-        (Intent::Enabled, true) => &[Ready],
-        (Intent::Enabled, false) => &[Degraded],
-        (Intent::Draining, _) => &[Draining],
-        (Intent::Disabled, _) => &[Maintenance, Draining],
+    let wanted: &[states::Host] = match (intent, load) {
+        (Intent::Enabled, _) if faults.is_empty() => &[Ready],
+        (Intent::Enabled, _) => &[Degraded],
+        (Intent::Draining, Load::Carrying) => &[Draining],
+        (Intent::Draining, Load::Empty) | (Intent::Disabled, _) => &[Maintenance, Draining],
     };
     wanted
         .iter()

@@ -13,7 +13,7 @@ use types::{
 };
 use web::{Caller, Input, Problem, docs::Operation, query::Plain};
 
-use super::{INVENTORY, authority, intent::Intent};
+use super::{INVENTORY, authority};
 use crate::{Routes, State, account, host, place::zone};
 
 #[sea_orm::model]
@@ -209,7 +209,7 @@ fn new_host(id: HostId, account: &account::Model, token: &Model, input: &api::Jo
         external_id: Set(ExternalRef::new(id.to_string())),
         endpoint: Set(Some(input.url.clone())),
         state: Set(states::Host::Discovered),
-        intent: Set(Intent::Enabled),
+        intent: Set(api::Intent::Enabled),
         faults: Set(JsonColumn(vec![])),
         architecture: Set(String::new()),
         hypervisor: Set(String::new()),

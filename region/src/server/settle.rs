@@ -5,7 +5,7 @@ use store::{Tx, sea_orm::sea_query::Expr};
 use task::Outcome;
 use types::{
     Result, ServerId, Timestamp,
-    states::{Power, Server},
+    states::{Guest, Power, Server},
 };
 
 use super::{Column, Entity};
@@ -28,7 +28,7 @@ pub async fn settle(cx: &Cx, tx: &mut Tx, id: ServerId, outcome: &Outcome, good:
     rest(cx, tx, id, next, fault).await
 }
 
-/// Puts it into a resting state; what was observed before now is old.
+/// Puts it into a resting state; what was observed before now is old, and its guest may be another one.
 pub async fn rest(cx: &Cx, tx: &mut Tx, id: ServerId, next: Server, fault: Option<String>) -> Result<()> {
     let power = match next {
         Server::Running => Some(Power::On),
@@ -39,7 +39,9 @@ pub async fn rest(cx: &Cx, tx: &mut Tx, id: ServerId, next: Server, fault: Optio
         update = update
             .col_expr(Column::State, Expr::value(next))
             .col_expr(Column::Fault, Expr::value(fault))
-            .col_expr(Column::CommandedAt, Expr::value(Timestamp::now()));
+            .col_expr(Column::CommandedAt, Expr::value(Timestamp::now()))
+            .col_expr(Column::Guest, Expr::value(None::<Guest>))
+            .col_expr(Column::GuestSince, Expr::value(None::<Timestamp>));
         match power {
             Some(power) => update.col_expr(Column::PowerState, Expr::value(power)),
             None => update,

@@ -40,6 +40,8 @@ pub async fn views(store: &Store, rows: Vec<Model>) -> Result<Vec<api::View>> {
                 state: row.state,
                 power_state: row.power_state,
                 power_seen_at: row.power_seen_at,
+                guest: row.guest,
+                guest_since: row.guest_since,
                 fault: row.fault,
                 host_id: row.host_id,
                 image: row.image_name,

@@ -6,7 +6,9 @@ mod call;
 mod site;
 mod world;
 
+mod accounts;
 mod exhaust;
+mod hosts;
 mod leaks;
 mod many;
 mod observe;

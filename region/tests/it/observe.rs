@@ -5,26 +5,34 @@ use std::time::Duration;
 use contract::ExternalRef;
 use serde_json::{Value, json};
 use sim::control::Reach;
+use store::sea_orm::{
+    EntityTrait,
+    sea_query::{Expr, ExprTrait},
+};
 use testkit::Database;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    call::{ADMIN, MEMBER},
+    call::{ADMIN, MEMBER, post},
     leaks::server,
     site::{PATIENCE, Site, migrations},
 };
 
 /// A region at work, with a running server.
-struct Alive {
-    site: Site,
+pub struct Alive {
+    pub site: Site,
     stop: CancellationToken,
     work: tokio::task::JoinHandle<()>,
 }
 
 impl Alive {
-    async fn new() -> Self {
-        let site = Site::new(Database::sqlite(&migrations()).await).await;
+    pub async fn new() -> Self {
+        Self::on(Database::sqlite(&migrations()).await, json!({ "hosts": 1 })).await
+    }
+
+    pub async fn on(database: Database, options: Value) -> Self {
+        let site = Site::with(database, options).await;
         site.run(server("web")).await;
         let stop = CancellationToken::new();
         let work = tokio::spawn(region::setup::work(site.state.clone(), "test", stop.clone()));
@@ -37,7 +45,7 @@ impl Alive {
     }
 
     /// Looks again with each event, and now and then, until it looks so.
-    async fn until(&self, who: &str, path: &str, so: impl Fn(&Value) -> bool) -> Value {
+    pub async fn until(&self, who: &str, path: &str, so: impl Fn(&Value) -> bool) -> Value {
         let mut events = self.site.store.signal(store::event::CHANNEL);
         let end = Instant::now() + PATIENCE;
         loop {
@@ -52,7 +60,18 @@ impl Alive {
         }
     }
 
-    async fn ends(self) {
+    /// What events told of servers, in order.
+    async fn kinds(&self) -> Vec<String> {
+        let path = "/events?follow=false&noun=server&limit=1000";
+        let events = self.site.get(MEMBER, path).await;
+        let items = events["items"].as_array().unwrap();
+        items
+            .iter()
+            .map(|event| event["kind"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    pub async fn ends(self) {
         self.stop.cancel();
         self.work.await.unwrap();
     }
@@ -73,18 +92,63 @@ async fn a_server_whose_power_was_cut_is_stopped() {
         .await;
     assert_eq!(seen["power_state"], "off");
     assert!(seen["power_seen_at"].is_number() || seen["power_seen_at"].is_string());
-    let events = alive
-        .site
-        .get(MEMBER, "/events?follow=false&noun=server&limit=1000")
-        .await;
-    let kinds: Vec<_> = events["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|event| event["kind"].clone())
-        .collect();
-    assert!(kinds.contains(&json!("server.observed-off")), "{kinds:?}");
+    let kinds = alive.kinds().await;
+    assert!(kinds.contains(&"server.observed-off".to_owned()), "{kinds:?}");
     alive.ends().await;
+}
+
+/// Booting, silent after five minutes, up as soon as there is a sign, nothing when off, and booting again.
+async fn a_guest_is_seen_to_come_up(database: Database) {
+    let alive = Alive::on(database, json!({ "hosts": 1, "boot_ms": 3_600_000 })).await;
+    let (control, machine) = (alive.site.control().await, alive.machine().await);
+    let becomes = async |guest: Value| alive.until(MEMBER, "/servers/web", |row| row["guest"] == guest).await;
+    let booting = becomes(json!("booting")).await;
+    assert_eq!(booting["state"], "running");
+    five_minutes_pass(&alive.site.store).await;
+    let silent = becomes(json!("silent")).await;
+    assert_eq!(
+        silent["version"], booting["version"],
+        "nobody's change is refused for it"
+    );
+    control.come_up(&machine).await.unwrap();
+    becomes(json!("up")).await;
+    control.power_off(&machine).await.unwrap();
+    let off = becomes(Value::Null).await;
+    assert_eq!((&off["state"], &off["guest_since"]), (&json!("stopped"), &Value::Null));
+    alive.site.made(post("/servers/web/start", Value::Null)).await;
+    becomes(json!("booting")).await;
+    let kinds = alive.kinds().await;
+    let told: Vec<_> = kinds.iter().filter(|kind| kind.starts_with("server.guest-")).collect();
+    assert_eq!(
+        told,
+        [
+            "server.guest-booting",
+            "server.guest-silent",
+            "server.guest-up",
+            "server.guest-booting"
+        ]
+    );
+    alive.ends().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guest_is_seen_to_come_up_sqlite() {
+    a_guest_is_seen_to_come_up(Database::sqlite(&migrations()).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guest_is_seen_to_come_up_postgres() {
+    a_guest_is_seen_to_come_up(Database::postgres(&migrations()).await).await;
+}
+
+/// For the guests that boot.
+async fn five_minutes_pass(store: &store::Store) {
+    use region::server::{Column, Entity};
+    let tx = store.begin().await.unwrap();
+    let earlier = Expr::col(Column::GuestSince).sub(i64::from(5 * 60 * 1_000_000));
+    let update = Entity::update_many().col_expr(Column::GuestSince, earlier);
+    assert_eq!(tx.update(update).await.unwrap(), 1);
+    tx.commit().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Asks, wants this refusal, and that the world is as before. Returns the sentence.
-async fn refused(site: &Site, call: Call, status: u16, code: &str) -> String {
+pub async fn refused(site: &Site, call: Call, status: u16, code: &str) -> String {
     let before = world(site).await;
     let reply = site.call(call.clone()).await;
     assert_eq!(reply.status, status, "{call:?}: {:#}", reply.body);

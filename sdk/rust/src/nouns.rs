@@ -4,10 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use types::{
     TaskId,
-    api::{
-        Accepted, Items, account, disk, event, flavor, host, keypair, network, ops, place, quota, server, snapshot,
-        task,
-    },
+    api::{Accepted, account, disk, event, flavor, host, keypair, network, ops, place, quota, server, snapshot, task},
 };
 
 use crate::{Client, Creatable, Deletable, Noun, Resource, Result, Service, Updatable, call::segment};
@@ -55,7 +52,7 @@ resource!(Snapshot, "snapshots", snapshot::View, create snapshot::Create => Acce
 resource!(Network, "networks", network::View, create network::Create => Accepted<network::View>, update network::Update);
 resource!(NetworkAddress, "addresses", network::Address);
 resource!(Flavor, "flavors", flavor::View, create flavor::Create => flavor::View, update flavor::Update);
-resource!(Keypair, "keypairs", keypair::View, create keypair::Create => keypair::View, update keypair::Update);
+resource!(Keypair, "keypairs", keypair::View, create keypair::Create => keypair::View);
 resource!(Host, "hosts", host::View, update host::Update);
 resource!(Storage, "storages", host::Storage);
 resource!(Zone, "zones", place::Zone, create place::CreateZone => place::Zone);
@@ -73,6 +70,7 @@ impl Deletable for Snapshot {}
 impl Deletable for Network {}
 impl Deletable for Flavor {}
 impl Deletable for Keypair {}
+impl Deletable for Host {}
 impl Deletable for Zone {}
 impl Deletable for CloudAccount {}
 

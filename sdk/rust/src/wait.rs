@@ -1,11 +1,19 @@
-//! Waiting for a task: the server holds the question until there is an answer, so nothing is polled in haste.
+//! Waiting for a task or a guest: the server answers when there is something to tell, so nothing is polled in haste.
 
-use std::time::{Duration, Instant};
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
 
+use futures::StreamExt;
 use reqwest::Method;
-use types::{Kind, TaskId, api::task, states};
+use types::{
+    Kind, TaskId,
+    api::{server, task},
+    states,
+};
 
-use crate::{Client, Error, Result, Service, call::segment};
+use crate::{Client, Error, Follow, Result, Service, call::segment};
 
 /// What one question may wait for at the server.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -91,6 +99,74 @@ impl Client {
             Some(id) => outcome(&self.wait_for(id, deadline, on_progress).await?),
             None => Ok(()),
         }
+    }
+}
+
+impl Client {
+    /// Waits until the guest of a server that runs has given a sign of life since its power-on.
+    ///
+    /// - [`Kind::Timeout`] when the region calls it silent, which it does after five minutes, or when the deadline passes.
+    /// - [`Kind::Unsupported`] when the server's cloud cannot tell.
+    /// - [`Kind::Conflict`] when the server is not running: then no guest will come up.
+    pub async fn wait_for_guest(&self, server: &str, deadline: Deadline) -> Result<server::View> {
+        let follow = Follow {
+            since: None,
+            filters: vec![("noun".to_owned(), "server".to_owned())],
+        };
+        let mut events = pin!(self.events_now(follow).await?);
+        loop {
+            let seen = self.servers().get(server).await?;
+            if let Some(known) = guest(&seen) {
+                return known.map(|()| seen);
+            }
+            let Some(left) = deadline.left() else {
+                let message = format!(
+                    "the guest of server `{}` gave no sign of life within {:?}",
+                    seen.name,
+                    deadline.given()
+                );
+                return Err(types::Error::new(Kind::Timeout, message).on("server", seen.id).into());
+            };
+            let told = async {
+                while let Some(event) = events.next().await {
+                    if event?.resource_id == seen.id.to_string() {
+                        break;
+                    }
+                }
+                Ok::<_, Error>(())
+            };
+            // Looks again at the latest when the longest question would have been answered.
+            if let Ok(told) = tokio::time::timeout(left.min(LONGEST), told).await {
+                told?;
+            }
+        }
+    }
+}
+
+/// What is known of a guest for good; none while it may still come up.
+fn guest(server: &server::View) -> Option<Result<()>> {
+    let fail = |kind, code: &'static str, text: &str| {
+        let error = types::Error::new(kind, format!("server `{}` {text}", server.name));
+        Some(Err(error.code(code).on("server", server.id).into()))
+    };
+    match (server.state, server.guest) {
+        (_, Some(states::Guest::Up)) => Some(Ok(())),
+        (states::Server::Stopped | states::Server::Failed | states::Server::Deleting, _) => fail(
+            Kind::Conflict,
+            "wrong_state",
+            &format!("is {}: its guest will not come up", server.state),
+        ),
+        (_, Some(states::Guest::Silent)) => fail(
+            Kind::Timeout,
+            "guest_silent",
+            "runs, but its guest gave no sign of life for five minutes: read its console",
+        ),
+        (_, Some(states::Guest::Unknown)) => fail(
+            Kind::Unsupported,
+            "guest_unknown",
+            "runs, but its cloud cannot tell whether its guest is up",
+        ),
+        (_, Some(states::Guest::Booting) | None) => None,
     }
 }
 

@@ -7,6 +7,7 @@ use crate::tree::Tree;
 pub const ESSAYS: &[&str] = &[
     "apigateway/src/lib.rs",
     "core/store/src/lib.rs",
+    "core/task/src/children.rs",
     "core/task/src/lib.rs",
     "core/task/src/testing.rs",
     "core/web/src/lib.rs",

@@ -1,8 +1,49 @@
 //! Hosts, their storages, and the tokens they join with.
 
+use std::{fmt, str::FromStr};
+
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, HostId, Size, StorageId, Timestamp, states};
+use crate::{AccountId, Error, HostId, Result, Size, StorageId, Timestamp, states};
+
+/// What an operator wants of a host; its state follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "db", derive(sea_orm::DeriveValueType), sea_orm(value_type = "String"))]
+pub enum Intent {
+    /// It takes new servers.
+    Enabled,
+    /// It takes none, and is in maintenance as soon as the last is gone.
+    Draining,
+    /// It takes none; those that are there stay.
+    Disabled,
+}
+
+impl Intent {
+    pub const ALL: &[Self] = &[Self::Enabled, Self::Draining, Self::Disabled];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Draining => "draining",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+impl fmt::Display for Intent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Intent {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self> {
+        let found = Self::ALL.iter().copied().find(|intent| intent.as_str() == text);
+        found.ok_or_else(|| Error::invalid(format!("`{text}` is not an intent for a host")))
+    }
+}
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -23,6 +64,11 @@ pub struct View {
     pub name: String,
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub state: states::Host,
+    /// `enabled`, `draining` or `disabled`: what an operator wants.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub intent: Intent,
+    /// Servers that are on it, those under way and failed ones included.
+    pub servers: i64,
     /// What is missing, each with its cure.
     pub faults: Vec<String>,
     pub seen_at: Option<Timestamp>,

@@ -100,6 +100,11 @@ pub struct View {
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub power_state: states::Power,
     pub power_seen_at: Option<Timestamp>,
+    /// Whether its guest lives, as far as the cloud can tell; none while it is off and until it was looked at.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub guest: Option<states::Guest>,
+    /// Since when the guest is so.
+    pub guest_since: Option<Timestamp>,
     /// Why it failed, when it did.
     pub fault: Option<String>,
     /// The task that holds it now.

@@ -89,7 +89,7 @@ async fn shown(lab: &Lab, networks: &dyn Networks, network: &ExternalRef) -> Ver
     }
 }
 
-fn mac() -> String {
+pub fn mac() -> String {
     let [_, a, b, c] = rand::random::<u32>().to_be_bytes();
     format!("52:54:00:{a:02x}:{b:02x}:{c:02x}")
 }

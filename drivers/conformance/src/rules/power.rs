@@ -2,10 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use contract::{Compute, ExternalRef, Kind, compute::Stop};
+use contract::{
+    Compute, ExternalRef, Kind,
+    compute::{Nic, Sign, Stop},
+};
 use types::states::Power;
 
-use crate::{Lab, Verdict, ensure, lab::refused};
+use crate::{Lab, Verdict, ensure, lab::refused, rules::networks::mac};
 
 /// More than a guest's shutdown could hide in.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -80,6 +83,48 @@ pub async fn r30_a_soft_stop_answers_at_once(lab: &Lab) -> Verdict {
     compute.stop(call, &machine, Stop::Soft).await?;
     let took = began.elapsed();
     ensure!(took < AT_ONCE, "asking the guest to stop took {took:?}");
+    Ok(())
+}
+
+pub async fn r31_the_sign_of_life(lab: &Lab) -> Verdict {
+    let Some(compute) = lab.compute()? else { return Ok(()) };
+    let call = &lab.call();
+    let told = lab.cloud.capabilities().compute.as_ref().is_some_and(|can| can.sign);
+    let nics = match lab.networks()?.zip(lab.network_spec()) {
+        Some((networks, spec)) => {
+            let made = networks.create(call, &spec, &lab.place, &lab.token()).await;
+            vec![Nic {
+                network: lab.keep_network(lab.id(made).await?),
+                mac: mac(),
+                address: None,
+            }]
+        }
+        None => Vec::new(),
+    };
+    let carded = !nics.is_empty();
+    let machine = lab.machine_with(compute, lab.boot_disks().await?, nics).await?;
+    // The second round begins with what the first left: an older sign must not shine through while it is off.
+    for _ in 0..2 {
+        let off = compute.get(call, &machine).await?;
+        ensure!(off.sign.is_none(), "a server that is off shows {:?}", off.sign);
+        lab.done(compute.start(call, &machine).await).await?;
+        becomes(lab, compute, &machine, Power::On).await?;
+        let on = compute.get(call, &machine).await?;
+        ensure!(
+            !carded || on.sign.is_some() == told,
+            "a running server shows {:?}, its capability is {}",
+            on.sign,
+            if told { "there" } else { "absent" }
+        );
+        let later = compute.get(call, &machine).await?;
+        ensure!(
+            on.sign != Some(Sign::Given) || later.sign == on.sign,
+            "a sign that was given became {:?} while the server ran",
+            later.sign
+        );
+        lab.done(compute.stop(call, &machine, Stop::Hard).await).await?;
+        becomes(lab, compute, &machine, Power::Off).await?;
+    }
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use contract::{
     Error, ExternalRef, Machine, MachineSpec, Result, Token,
-    compute::{Shape, Stop},
+    compute::{Shape, Sign, Stop},
     network::Lease,
     page::Skipped,
 };
@@ -271,6 +271,7 @@ impl Node {
             shape: ours.read.shape,
             disks: disks.map(|id| self.reference(id)).collect(),
             addresses: self.addresses(ours, seen)?,
+            sign: (power == Power::On).then(|| sign(ours)).flatten(),
         })
     }
 
@@ -286,6 +287,23 @@ impl Node {
         }
         Ok(found)
     }
+}
+
+/// Whether the guest has sent anything on its cards. The host makes their ends anew with each power-on, so what they
+/// counted is of this one; firmware sends nothing, because it boots from the first disk or not at all (ADR 0008).
+fn sign(ours: &Ours) -> Option<Sign> {
+    let mut sign = None;
+    for (mac, _) in &ours.read.nics {
+        match ours.domain.interface_stats(mac) {
+            Ok(counted) if counted.tx_packets > 0 => return Some(Sign::Given),
+            Ok(_) => sign = Some(Sign::Awaited),
+            // It was switched off meanwhile, or its network counts nothing: then nobody can tell.
+            Err(error) => {
+                tracing::debug!(server = ours.read.mark.name, mac, %error, "a card's counters cannot be read")
+            }
+        }
+    }
+    sign
 }
 
 pub fn active(ours: &Ours) -> Result<bool> {

@@ -60,6 +60,7 @@ fn new(spec: &MachineSpec, token: &Token, id: &str, host: String) -> world::Mach
         power: Power::Off,
         turn: None,
         boots: 0,
+        on_at: 0,
         deaf: false,
         changed: 0,
     }

@@ -16,6 +16,7 @@ pub(super) fn start(draft: &mut Draft<'_>, machine: &ExternalRef, latency: u64) 
         return Ok(());
     }
     row.boots += 1;
+    row.on_at = draft.now + latency;
     turn(draft, row, Power::On, latency);
     Ok(())
 }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use contract::{ExternalRef, Kind, Token, compute::Stop};
+use contract::{
+    ExternalRef, Kind, Token,
+    compute::{Sign, Stop},
+};
 use serde_json::json;
 use sim::{Control, control::Reach, world::Side};
 use types::{Size, states::Power};
@@ -23,6 +26,27 @@ async fn power_and_presence() {
     control.remove(&a).await.unwrap();
     assert_eq!(compute.get(&call(), &a).await.unwrap_err().kind, Kind::NotFound);
     assert_eq!(compute.find(&call(), &Token::new("a")).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_guest_boots_for_as_long_as_the_options_say() {
+    let here = site("boots", json!({"boot_ms": 3_600_000}));
+    let (cloud, control) = (connect(&here).await, Control::open(&here).unwrap());
+    let (a, compute) = (make(&*cloud, "a").await, cloud.compute().unwrap());
+    let sign = async || compute.get(&call(), &a).await.unwrap().sign;
+    assert_eq!(sign().await, None);
+    done(compute.start(&call(), &a).await.unwrap());
+    assert_eq!(sign().await, Some(Sign::Awaited));
+    control.come_up(&a).await.unwrap();
+    assert_eq!(sign().await, Some(Sign::Given));
+    done(compute.stop(&call(), &a, Stop::Hard).await.unwrap());
+    assert_eq!(sign().await, None);
+    done(compute.start(&call(), &a).await.unwrap());
+    assert_eq!(
+        sign().await,
+        Some(Sign::Awaited),
+        "the sign of the last power-on does not count"
+    );
 }
 
 #[tokio::test]

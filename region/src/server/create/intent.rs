@@ -99,6 +99,8 @@ fn server_row(cx: &Cx, ready: &Ready, name: &str) -> Result<ActiveModel> {
         fault: Set(None),
         power_state: Set(Power::Unknown),
         power_seen_at: Set(None),
+        guest: Set(None),
+        guest_since: Set(None),
         commanded_at: Set(now),
         account_id: Set(None),
         host_id: Set(None),
