@@ -116,23 +116,10 @@ pub fn reason(text: &str) -> Result<()> {
 
 async fn page(state: &State) -> Result<Json<api::View>, Problem> {
     let store = &state.store;
-    let queues = load::queues(store).await?.into_iter().map(|queue| api::Queue {
-        kind: queue.kind,
-        queued: queue.queued,
-        running: queue.running,
-        waiting: queue.waiting,
-        undoing: queue.undoing,
-        needs_operator: queue.needs_operator,
-        oldest_at: queue.oldest,
-    });
-    let workers = load::workers(store).await?.into_iter().map(|worker| api::Worker {
-        name: worker.owner,
-        tasks: worker.tasks,
-    });
     Ok(Json(api::View {
-        queues: queues.collect(),
+        queues: load::queues(store).await?,
         paused: pause::paused(store).await?.into_iter().map(paused).collect(),
-        workers: workers.collect(),
+        workers: load::workers(store).await?,
         reconcilers: load::reconcilers(store).await?.into_iter().map(reconciler).collect(),
     }))
 }

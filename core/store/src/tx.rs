@@ -62,16 +62,6 @@ impl Tx {
         self.one(select).await
     }
 
-    /// Like [`Tx::lock`] for many rows. Order them by their key: two that lock in different orders wait for each other.
-    pub async fn lock_all<E: EntityTrait>(&self, select: Select<E>) -> Result<Vec<E::Model>> {
-        let select = if self.is_postgres() {
-            select.lock(LockType::NoKeyUpdate)
-        } else {
-            select
-        };
-        self.all(select).await
-    }
-
     pub async fn insert<A>(&self, row: A) -> Result<<A::Entity as EntityTrait>::Model>
     where
         A: ActiveModelTrait + ActiveModelBehavior + Send,

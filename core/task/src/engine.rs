@@ -8,6 +8,7 @@ pub(crate) mod claim;
 mod dispatch;
 pub(crate) mod drive;
 pub(crate) mod finish;
+mod held;
 mod lease;
 mod meter;
 mod probe;

@@ -9,30 +9,18 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait},
 };
 use store::Store;
-use types::{Result, Timestamp, states};
+use types::{
+    Result, Timestamp,
+    api::ops::{Queue, Worker},
+    states,
+};
 
 use crate::row::{reconciler, task};
 
-/// The tasks of one kind that are not over.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Queue {
-    pub kind: String,
-    pub queued: i64,
-    /// A worker has them.
-    pub running: i64,
-    /// Begun, and parked until a timer ends or something happens.
-    pub waiting: i64,
-    pub undoing: i64,
-    pub needs_operator: i64,
-    /// When the oldest of them was asked for.
-    pub oldest: Option<Timestamp>,
-}
-
-/// An engine that has tasks now.
-#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
-pub struct Worker {
-    pub owner: String,
-    pub tasks: i64,
+#[derive(FromQueryResult)]
+struct Owner {
+    owner: String,
+    tasks: i64,
 }
 
 #[derive(FromQueryResult)]
@@ -71,7 +59,7 @@ pub async fn queues(store: &Store) -> Result<Vec<Queue>> {
             _ => &mut queue.needs_operator,
         };
         *count += group.tasks;
-        queue.oldest = queue.oldest.into_iter().chain([group.oldest]).min();
+        queue.oldest_at = queue.oldest_at.into_iter().chain([group.oldest]).min();
     }
     Ok(queues.into_values().collect())
 }
@@ -87,7 +75,9 @@ pub async fn workers(store: &Store) -> Result<Vec<Worker>> {
         .group_by(task::Column::Owner)
         .order_by_desc(Expr::col(task::Column::Id).count())
         .order_by_asc(task::Column::Owner);
-    store.rows(owners.into_model::<Worker>()).await
+    let owners = store.rows(owners.into_model::<Owner>()).await?;
+    let worker = |Owner { owner: name, tasks }| Worker { name, tasks };
+    Ok(owners.into_iter().map(worker).collect())
 }
 
 /// Every reconciler that ever had a round, by name.

@@ -134,6 +134,13 @@ async fn networks(state: &State, call: &Call, cloud: &dyn Cloud, account: Accoun
     let Some(family) = cloud.networks() else {
         return Ok(vec![]);
     };
+    let places = ensure::Entity::find().filter(ensure::Column::AccountId.eq(account));
+    let places = state.store.all(places).await?;
+    let intended: HashSet<_> = places
+        .iter()
+        .filter(|row| row.external_id.is_none())
+        .map(|row| (ensure::token(row.network_id), ExternalRef::new(&*row.host_id)))
+        .collect();
     let mut leases: Vec<(String, String)> = Vec::new();
     let real = gather(
         |from| family.list(call, from),
@@ -143,14 +150,14 @@ async fn networks(state: &State, call: &Call, cloud: &dyn Cloud, account: Accoun
                     .iter()
                     .map(|lease| (lease.mac.clone(), lease.address.clone())),
             );
-            net.token.is_some().then_some((net.id, net.name))
+            // One of these was made by a step that could not write down its reference: the row finds it by its token.
+            let at = net.token?;
+            let at = net.host.map(|host| (at, host));
+            at.is_none_or(|at| !intended.contains(&at))
+                .then_some((net.id, net.name))
         },
     )
     .await?;
-    let places = state
-        .store
-        .all(ensure::Entity::find().filter(ensure::Column::AccountId.eq(account)))
-        .await?;
     let known = places
         .into_iter()
         .filter_map(|row| Some((row.external_id?, row.network_id.to_string())))

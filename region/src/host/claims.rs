@@ -2,49 +2,24 @@
 
 use store::{
     Tx,
-    sea_orm::{ColumnTrait, EntityTrait, QueryFilter},
+    sea_orm::{
+        self, ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
+        sea_query::{Expr, Query},
+    },
 };
 use types::{HostId, Result, states};
 
 use crate::{disk, server};
 
-mod claim {
-    use store::sea_orm::{self, entity::prelude::*};
-
-    #[sea_orm::model]
-    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-    #[sea_orm(table_name = "claim")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub id: String,
-        pub consumer: String,
-        pub host_id: String,
-    }
-
-    impl ActiveModelBehavior for ActiveModel {}
-}
-
-mod group {
-    use store::sea_orm::{self, entity::prelude::*};
-
-    #[sea_orm::model]
-    #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
-    #[sea_orm(table_name = "claim_group")]
-    pub struct Model {
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub name: String,
-        #[sea_orm(primary_key, auto_increment = false)]
-        pub claim_id: String,
-        pub host_id: String,
-    }
-
-    impl ActiveModelBehavior for ActiveModel {}
+#[derive(FromQueryResult)]
+struct Claim {
+    consumer: String,
 }
 
 /// Something that exists and holds capacity of the host, though its row may not name the host yet.
 pub async fn holder(tx: &Tx, host: HostId) -> Result<Option<String>> {
-    let claims = claim::Entity::find().filter(claim::Column::HostId.eq(host));
-    for claim in tx.all(claims).await? {
+    let claims = "SELECT consumer FROM claim WHERE host_id = $1 ORDER BY id";
+    for claim in tx.rows::<Claim>(claims, vec![host.to_string().into()]).await? {
         let found = match claim.consumer.split_once('/') {
             Some(("server", id)) => {
                 let live = server::Column::State.ne(states::Server::Deleted);
@@ -69,9 +44,12 @@ pub async fn holder(tx: &Tx, host: HostId) -> Result<Option<String>> {
 
 /// Deletes what nobody holds any more.
 pub async fn drop_all(tx: &Tx, host: HostId) -> Result<()> {
-    tx.delete(group::Entity::delete_many().filter(group::Column::HostId.eq(host)))
-        .await?;
-    tx.delete(claim::Entity::delete_many().filter(claim::Column::HostId.eq(host)))
-        .await
-        .map(drop)
+    for table in ["claim_group", "claim"] {
+        let mut delete = Query::delete();
+        delete
+            .from_table(table)
+            .and_where(Expr::col("host_id").eq(host.to_string()));
+        tx.execute(&delete).await?;
+    }
+    Ok(())
 }

@@ -106,19 +106,7 @@ impl Workflow for Switch {
     async fn run(&self, cx: &TaskCx) -> Result<()> {
         let (account, machine) = (self.account, self.machine.clone());
         match self.change {
-            Change::On => {
-                cx.step(PowerOn {
-                    account,
-                    machine: machine.clone(),
-                })
-                .await?;
-                cx.step(AwaitPower {
-                    account,
-                    machine,
-                    power: Power::On,
-                })
-                .await
-            }
+            Change::On => power_up(cx, account, machine).await,
             Change::Off { patience } => {
                 cx.step(PowerOff {
                     account,

@@ -18,7 +18,7 @@ use web::Made;
 use super::{
     Column, Entity, Model,
     settle::settle,
-    steps::{AwaitPower, PowerOff, PowerOn, StageImage},
+    steps::{AwaitPower, PowerOff, PowerOn, StageImage, power_up},
     target,
 };
 use crate::{
@@ -147,20 +147,7 @@ impl Workflow for RebuildServer {
         }
         cx.step(record).await?;
         if self.runs {
-            let (power, on) = (
-                Power::On,
-                PowerOn {
-                    account,
-                    machine: machine.clone(),
-                },
-            );
-            cx.step(on).await?;
-            cx.step(AwaitPower {
-                account,
-                machine,
-                power,
-            })
-            .await?;
+            power_up(cx, account, machine).await?;
         }
         Ok(())
     }

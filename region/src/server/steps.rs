@@ -7,7 +7,7 @@ mod stage;
 mod volume;
 
 pub use lease::{LeaseAddress, UnleaseAddress};
-pub use machine::{AwaitPower, DefineServer, PowerOff, PowerOn, RemoveMachine, Restart};
+pub use machine::{AwaitPower, DefineServer, PowerOff, PowerOn, RemoveMachine, Restart, power_up};
 pub use place::{ClaimHost, Placed, ReleaseClaim};
 pub use stage::StageImage;
 pub use volume::{MakeVolume, RemoveVolume};

@@ -1,6 +1,6 @@
 //! `/leaks`: nothing after a whole life, and every planted difference.
 
-use region::{address, server};
+use region::{address, network::ensure, server};
 use serde_json::{Value, json};
 use store::{
     quota,
@@ -82,12 +82,26 @@ async fn every_planted_difference_shows(database: Database) {
         .unwrap();
     tx.commit().await.unwrap();
 
+    // A network whose maker could not write down its reference is known by its token; without a row it is not.
+    let tx = site.store.begin().await.unwrap();
+    let unknown = ensure::Entity::update_many().col_expr(ensure::Column::ExternalId, Expr::value(None::<String>));
+    assert_eq!(tx.update(unknown).await.unwrap(), 1);
+    tx.commit().await.unwrap();
+    assert_eq!(kinds(&site).await, Vec::<[String; 2]>::new());
+    let tx = site.store.begin().await.unwrap();
+    tx.delete(ensure::Entity::delete_many()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(kinds(&site).await, [["cloud", "network"]]);
+
     // A machine that only the cloud knows, and one that only the tables know.
     let tx = site.store.begin().await.unwrap();
     let other = server::Entity::update_many().col_expr(server::Column::ExternalId, Expr::value("vm-nowhere"));
     tx.update(other.filter(server::Column::Id.eq(row.id))).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(kinds(&site).await, [["cloud", "server"], ["rows", "server"]]);
+    assert_eq!(
+        kinds(&site).await,
+        [["cloud", "network"], ["cloud", "server"], ["rows", "server"]]
+    );
 
     let denied = site.send(MEMBER, "GET", "/leaks", &[], &Value::Null).await;
     assert_eq!(denied.status, 403);

@@ -100,7 +100,10 @@ async fn take(shared: &Shared, tx: &mut Tx, rows: &mut [task::Model]) -> Result<
             begun.push((cx, journal::event(row, Task::Running, json!({}))));
         }
     }
-    tx.events(begun.iter().map(|(cx, event)| (cx, event.clone()))).await?;
+    if begun.is_empty() {
+        return Ok(());
+    }
     tx.wake(CHANNEL);
-    Ok(())
+    let (who, events): (Vec<_>, Vec<_>) = begun.into_iter().unzip();
+    tx.events(who.iter().zip(events)).await
 }

@@ -173,9 +173,7 @@ pub(crate) async fn become_with(
         let text = format!("{} is in a state that cannot become {state}", hand.id);
         return Err(Error::conflict(text).code("wrong_state"));
     }
-    tx.event(&hand.cx, event(&hand.row, state, data)).await?;
-    tx.wake(CHANNEL);
-    Ok(())
+    announce(tx, &hand.row, &hand.cx, state, data).await
 }
 
 pub(crate) async fn set_error(tx: &Tx, hand: &Hand, column: task::Column, error: &Error) -> Result<()> {

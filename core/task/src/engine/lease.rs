@@ -7,13 +7,17 @@ use std::{
 };
 
 use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, QueryOrder,
+    ColumnTrait, EntityTrait, QueryFilter,
     sea_query::{Expr, SimpleExpr},
 };
 use store::Tx;
 use types::{Error, Result, TaskId};
 
-use super::{Hand, Shared, journal};
+use super::{
+    Hand, Shared,
+    held::{Key, locked},
+    journal,
+};
 use crate::{CANCELS, row::task};
 
 /// The claims of one engine.
@@ -74,13 +78,11 @@ pub(super) async fn keep(shared: Arc<Shared>, hands: Arc<Hands>) {
     }
 }
 
-/// Those of `held` that are still ours, locked in the order in which the journal's writer locks them too.
+/// Those of `held` that are still ours, locked.
 async fn ours(shared: &Shared, tx: &Tx, held: &[Arc<Hand>]) -> Result<SimpleExpr> {
-    let select = task::Entity::find()
-        .filter(task::Column::Owner.eq(shared.owner.as_str()))
-        .filter(task::Column::Id.is_in(held.iter().map(|hand| hand.id)));
-    let rows = tx.lock_all(select.order_by_asc(task::Column::Id)).await?;
-    Ok(task::Column::Id.is_in(rows.iter().map(|row| row.id)))
+    let claims = held.iter().map(|hand| Key::new(hand.id, hand.fence)).collect();
+    let claims = locked(tx, &shared.owner, &claims).await?;
+    Ok(task::Column::Id.is_in(claims.into_keys().map(|key| key.task_id)))
 }
 
 async fn renew(shared: &Shared, held: &[Arc<Hand>]) -> Result<()> {

@@ -77,7 +77,7 @@ impl Writer {
             seq: row.seq,
             name: row.name.clone(),
             token: row.token.clone(),
-            state: state.as_str(),
+            state,
             params: row.params.to_string(),
             output,
             at: Timestamp::now().as_micros(),
@@ -89,7 +89,8 @@ impl Writer {
         };
         if first {
             // On its own, because this future may be dropped while others wait for the same commit.
-            tokio::spawn(Turn(self.clone()).work());
+            let writer = self.clone();
+            tokio::spawn(Turn { writer, over: false }.work());
         }
         hears
             .await
@@ -113,13 +114,17 @@ impl Writer {
 }
 
 /// Commits group after group until nobody waits.
-struct Turn(Arc<Writer>);
+struct Turn {
+    writer: Arc<Writer>,
+    /// Nobody waited any more: the next turn may have begun.
+    over: bool,
+}
 
 impl Turn {
-    async fn work(self) {
-        while let Some(members) = self.0.next() {
+    async fn work(mut self) {
+        while let Some(members) = self.writer.next() {
             let (lines, told): (Vec<_>, Vec<_>) = members.into_iter().map(|m| (m.line, m.told)).unzip();
-            let results = match commit(&self.0.store, &self.0.owner, &lines).await {
+            let results = match commit(&self.writer.store, &self.writer.owner, &lines).await {
                 Ok(results) => results,
                 Err(error) => vec![Err(error); lines.len()],
             };
@@ -128,16 +133,15 @@ impl Turn {
                 let _ = told.send(result);
             }
         }
+        self.over = true;
     }
 }
 
 impl Drop for Turn {
     /// A turn that ends otherwise, with the runtime or by a panic, leaves nobody waiting for it.
     fn drop(&mut self) {
-        let mut waiting = self.0.lock();
-        if waiting.busy && !waiting.members.is_empty() {
-            waiting.members.clear();
+        if !self.over {
+            *self.writer.lock() = Waiting::default();
         }
-        waiting.busy = false;
     }
 }

@@ -213,7 +213,14 @@ impl Workflow for Build {
     }
 }
 
-/// One thing, then the gate.
+/// One thing, the gate, and another thing.
+async fn through_the_gate(cx: &TaskCx, interruptible: bool) -> Result<()> {
+    cx.step(Make { name: "a".to_owned() }).await?;
+    cx.step(Gate { interruptible }).await?;
+    cx.step(Make { name: "b".to_owned() }).await.map(drop)
+}
+
+/// Waits at the gate.
 #[derive(Serialize, Deserialize)]
 pub struct Gated {
     pub interruptible: bool,
@@ -223,12 +230,7 @@ impl Workflow for Gated {
     const NAME: &'static str = "gated";
 
     async fn run(&self, cx: &TaskCx) -> Result<()> {
-        cx.step(Make { name: "a".to_owned() }).await?;
-        cx.step(Gate {
-            interruptible: self.interruptible,
-        })
-        .await?;
-        cx.step(Make { name: "b".to_owned() }).await.map(drop)
+        through_the_gate(cx, self.interruptible).await
     }
 
     async fn finish(&self, cx: &Cx, tx: &mut Tx, outcome: &Outcome) -> Result<()> {

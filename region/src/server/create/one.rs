@@ -10,10 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{Tx, sea_orm::sea_query::Expr};
 use task::{Outcome, StepKind, TaskCx, Workflow};
-use types::{
-    DiskId, ExternalRef, NetworkId, Result, ServerId, Size,
-    states::{self, Power},
-};
+use types::{DiskId, ExternalRef, NetworkId, Result, ServerId, Size, states};
 
 use super::super::{settle, steps::*};
 use crate::{address, disk, images::Image, network::ensure::EnsureNetwork, swap::set};
@@ -74,17 +71,7 @@ impl Workflow for CreateServer {
             })
             .await?;
         if self.start {
-            cx.step(PowerOn {
-                account,
-                machine: machine.clone(),
-            })
-            .await?;
-            cx.step(AwaitPower {
-                account,
-                machine,
-                power: Power::On,
-            })
-            .await?;
+            power_up(cx, account, machine).await?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use contract::{MachineSpec, Token, compute::Stop};
 use serde::{Deserialize, Serialize};
 use store::sea_orm::sea_query::Expr;
-use task::{Step, StepCx};
+use task::{Step, StepCx, TaskCx};
 use types::{AccountId, Error, ExternalRef, Kind, Result, ServerId, states::Power};
 
 use crate::{
@@ -160,6 +160,22 @@ impl Step for Restart {
     async fn undo(&self, _: &StepCx) -> Result<()> {
         Ok(())
     }
+}
+
+/// Switches a machine on and waits until it is.
+pub async fn power_up(cx: &TaskCx, account: AccountId, machine: ExternalRef) -> Result<()> {
+    let on = PowerOn {
+        account,
+        machine: machine.clone(),
+    };
+    cx.step(on).await?;
+    let power = Power::On;
+    cx.step(AwaitPower {
+        account,
+        machine,
+        power,
+    })
+    .await
 }
 
 /// Wait until the cloud shows this power state.

@@ -8,7 +8,7 @@ use store::Tx;
 use task::{Outcome, Step, StepCx, StepKind, TaskCx, Workflow};
 use types::Result;
 
-use super::{Gate, Make, finish};
+use super::{Gate, Make, finish, through_the_gate};
 use crate::world::Cloud;
 
 /// Parks for an hour each time it looks, and ends when it has looked so often. The first look wakes its own task.
@@ -88,12 +88,7 @@ impl Workflow for Limited {
     }
 
     async fn run(&self, cx: &TaskCx) -> Result<()> {
-        cx.step(Make { name: "a".to_owned() }).await?;
-        cx.step(Gate {
-            interruptible: self.interruptible,
-        })
-        .await?;
-        cx.step(Make { name: "b".to_owned() }).await.map(drop)
+        through_the_gate(cx, self.interruptible).await
     }
 
     async fn finish(&self, cx: &Cx, tx: &mut Tx, outcome: &Outcome) -> Result<()> {
