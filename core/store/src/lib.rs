@@ -16,6 +16,7 @@ pub mod signal;
 pub mod tx;
 
 mod fault;
+mod group;
 mod open;
 
 pub use event::Event;

@@ -7,19 +7,25 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, EntityTrait, FromQueryResult,
-    PaginatorTrait, QuerySelect, Select, SelectModel, SqliteTransactionMode, Statement, TransactionOptions,
-    TransactionTrait,
+    PaginatorTrait, QuerySelect, Select, SelectModel, Statement, TransactionTrait,
     sea_query::{Expr, Query},
 };
 use types::{Error, Result};
 
-use crate::{fault, signal::Signals, tx::Tx};
+use crate::{
+    fault,
+    group::Group,
+    signal::Signals,
+    tx::{Inner, Tx},
+};
 
 /// A handle to the database; cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     pub(crate) read: DatabaseConnection,
     pub(crate) write: DatabaseConnection,
+    /// Of a SQLite database, whose writers share one connection.
+    group: Option<Arc<Group>>,
     signals: Arc<Signals>,
     /// The lock file beside a SQLite database.
     pub(crate) presence: Option<PathBuf>,
@@ -35,6 +41,7 @@ impl Store {
             let read = sqlite(path, 4).await?;
             return Ok(Self {
                 read,
+                group: Some(Group::new(write.clone())),
                 write,
                 signals: Arc::default(),
                 presence: Some(format!("{path}-workers").into()),
@@ -48,6 +55,7 @@ impl Store {
             signals: Signals::between_replicas(write.get_postgres_connection_pool()),
             read: postgres(url, 6).await?,
             write,
+            group: None,
             presence: None,
         })
     }
@@ -58,16 +66,13 @@ impl Store {
 
     /// Begins the only kind of transaction there is: a writing one. Dropping it rolls back.
     pub async fn begin(&self) -> Result<Tx> {
-        let mode = (!self.is_postgres()).then_some(SqliteTransactionMode::Immediate);
-        let options = TransactionOptions {
-            sqlite_transaction_mode: mode,
-            ..Default::default()
+        let inner = match &self.group {
+            Some(group) => Inner::Member(group.begin().await?),
+            None => {
+                let inner = self.write.begin().await;
+                Inner::Alone(inner.map_err(|e| fault("beginning a transaction", e))?)
+            }
         };
-        let inner = self
-            .write
-            .begin_with_options(options)
-            .await
-            .map_err(|e| fault("beginning a transaction", e))?;
         Ok(Tx::new(inner, self.signals.clone()))
     }
 

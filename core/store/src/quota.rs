@@ -96,7 +96,7 @@ impl Tx {
                     .do_nothing()
                     .to_owned(),
             )
-            .exec_without_returning(&self.inner)
+            .exec_without_returning(self.db())
             .await
             .map(drop)
             .map_err(|e| fault("opening a quota", e))

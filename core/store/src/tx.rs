@@ -1,6 +1,6 @@
 //! One transaction of intent: rows, quota, tasks, events and wake-ups that commit together or not at all.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DeleteMany, EntityTrait,
@@ -9,20 +9,25 @@ use sea_orm::{
 };
 use types::Result;
 
-use crate::{fault, signal::Signals};
+use crate::{fault, group::Member, signal::Signals};
 
 /// Rows in one INSERT: a database takes 32,766 values (SQLite) or 65,535 (PostgreSQL) in a statement.
 const ROWS: usize = 500;
 
 /// An open writing transaction. Nothing is visible to others before [`Tx::commit`]; dropping it undoes everything.
 pub struct Tx {
-    pub(crate) inner: DatabaseTransaction,
+    inner: Inner,
     signals: Arc<Signals>,
     wakes: BTreeSet<String>,
 }
 
+pub(crate) enum Inner {
+    Alone(DatabaseTransaction),
+    Member(Member),
+}
+
 impl Tx {
-    pub(crate) fn new(inner: DatabaseTransaction, signals: Arc<Signals>) -> Self {
+    pub(crate) fn new(inner: Inner, signals: Arc<Signals>) -> Self {
         Self {
             inner,
             signals,
@@ -30,16 +35,23 @@ impl Tx {
         }
     }
 
+    pub(crate) fn db(&self) -> &DatabaseTransaction {
+        match &self.inner {
+            Inner::Alone(inner) => inner,
+            Inner::Member(member) => &member.outer,
+        }
+    }
+
     pub fn is_postgres(&self) -> bool {
-        self.inner.get_database_backend() == DbBackend::Postgres
+        self.db().get_database_backend() == DbBackend::Postgres
     }
 
     pub async fn one<E: EntityTrait>(&self, select: Select<E>) -> Result<Option<E::Model>> {
-        select.one(&self.inner).await.map_err(|e| fault("reading", e))
+        select.one(self.db()).await.map_err(|e| fault("reading", e))
     }
 
     pub async fn all<E: EntityTrait>(&self, select: Select<E>) -> Result<Vec<E::Model>> {
-        select.all(&self.inner).await.map_err(|e| fault("reading", e))
+        select.all(self.db()).await.map_err(|e| fault("reading", e))
     }
 
     /// Like [`Tx::all`], and nobody else may change these rows until the end; rows held by others are left out.
@@ -50,6 +62,27 @@ impl Tx {
             select
         };
         self.all(select).await
+    }
+
+    /// From now on rows come in the order of an index and are not sorted. PostgreSQL's statistics of a table that works
+    /// as a queue are never right, and a plan that reads a whole queue to find its oldest rows never pays.
+    pub async fn plan_in_order(&self) -> Result<()> {
+        if self.is_postgres() {
+            let plan = "SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off";
+            let done = self.db().execute_unprepared(plan).await;
+            done.map_err(|e| fault("planning", e))?;
+        }
+        Ok(())
+    }
+
+    /// From now on a row that others hold is waited for no longer than this. SQLite has no rows to wait for.
+    pub async fn wait_at_most(&self, time: Duration) -> Result<()> {
+        if self.is_postgres() {
+            let limit = format!("SET LOCAL lock_timeout = {}", time.as_millis().max(1));
+            let done = self.db().execute_unprepared(&limit).await;
+            done.map_err(|e| fault("setting a limit", e))?;
+        }
+        Ok(())
     }
 
     /// Like [`Tx::one`], and waits until nobody else may change the row before the end.
@@ -67,7 +100,7 @@ impl Tx {
         A: ActiveModelTrait + ActiveModelBehavior + Send,
         <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
     {
-        row.insert(&self.inner).await.map_err(|e| fault("storing", e))
+        row.insert(self.db()).await.map_err(|e| fault("storing", e))
     }
 
     /// Many rows of one table in one statement, or in a few when there are very many.
@@ -79,38 +112,38 @@ impl Tx {
                 return Ok(());
             }
             let insert = <A::Entity as EntityTrait>::insert_many(some);
-            let done = insert.exec_without_returning(&self.inner).await;
+            let done = insert.exec_without_returning(self.db()).await;
             done.map_err(|e| fault("storing", e))?;
         }
     }
 
     /// How many rows changed. Put what you believe about the row into the filter: that is the compare of the swap.
     pub async fn update<E: EntityTrait>(&self, update: UpdateMany<E>) -> Result<u64> {
-        let done = update.exec(&self.inner).await.map_err(|e| fault("changing", e))?;
+        let done = update.exec(self.db()).await.map_err(|e| fault("changing", e))?;
         Ok(done.rows_affected)
     }
 
     pub async fn delete<E: EntityTrait>(&self, delete: DeleteMany<E>) -> Result<u64> {
-        let done = delete.exec(&self.inner).await.map_err(|e| fault("deleting", e))?;
+        let done = delete.exec(self.db()).await.map_err(|e| fault("deleting", e))?;
         Ok(done.rows_affected)
     }
 
     /// Any statement sea-query can build; how many rows it touched.
     pub async fn execute(&self, statement: &impl sea_orm::StatementBuilder) -> Result<u64> {
-        let done = self.inner.execute(statement).await.map_err(|e| fault("changing", e))?;
+        let done = self.db().execute(statement).await.map_err(|e| fault("changing", e))?;
         Ok(done.rows_affected())
     }
 
     /// The rows of any statement, given as text that both databases understand.
     pub async fn rows<M: FromQueryResult>(&self, sql: &str, values: Vec<Value>) -> Result<Vec<M>> {
-        let statement = Statement::from_sql_and_values(self.inner.get_database_backend(), sql, values);
-        let rows = M::find_by_statement(statement).all(&self.inner).await;
+        let statement = Statement::from_sql_and_values(self.db().get_database_backend(), sql, values);
+        let rows = M::find_by_statement(statement).all(self.db()).await;
         rows.map_err(|e| fault("changing", e))
     }
 
     /// A query of another entity as text and values, for filters in subqueries.
     pub fn build<Q: QueryTrait>(&self, query: &Q) -> Statement {
-        query.build(self.inner.get_database_backend())
+        query.build(self.db().get_database_backend())
     }
 
     /// Wakes the waiters of `channel` after the commit.
@@ -120,7 +153,10 @@ impl Tx {
 
     /// Commits, then wakes.
     pub async fn commit(self) -> Result<()> {
-        self.inner.commit().await.map_err(|e| fault("committing", e))?;
+        match self.inner {
+            Inner::Alone(inner) => inner.commit().await.map_err(|e| fault("committing", e))?,
+            Inner::Member(member) => member.commit().await?,
+        }
         if !self.wakes.is_empty() {
             self.signals.raise(self.wakes);
         }

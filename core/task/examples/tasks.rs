@@ -9,7 +9,7 @@ use std::{
 };
 
 use auth::Cx;
-use sea_orm::ActiveValue::Set;
+use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{Store, Tx};
@@ -91,7 +91,13 @@ async fn main() -> std::result::Result<(), Failure> {
     store.migrate(task::MIGRATIONS).await?;
     wait_for_ever(&store, waiting).await?;
     throughput(&store, count).await?;
-    latency(&store, count / 5).await
+    latency(&store, count / 5).await?;
+    let over = tasks::Entity::find().filter(tasks::Column::State.eq(states::Task::Succeeded));
+    let over = store.count(over).await?;
+    if over != (count + count / 5) as u64 {
+        return Err(format!("{over} tasks ended, not {}", count + count / 5).into());
+    }
+    Ok(())
 }
 
 /// All are queued before the engine begins.

@@ -78,7 +78,7 @@ impl Shared {
         let unique = TaskId::new().to_string();
         let owner = format!("{replica}/{}", unique.trim_start_matches("task-"));
         Self {
-            writer: Writer::new(self.store.clone(), owner.clone()),
+            writer: Writer::new(self.store.clone(), self.registry.clone(), owner.clone()),
             owner,
             ..self.clone()
         }
@@ -92,15 +92,16 @@ pub struct Builder {
 
 impl Builder {
     pub(super) fn new(store: Store, registry: Registry) -> Self {
+        let registry = Arc::new(registry);
         Self {
             shared: Shared {
-                writer: Writer::new(store.clone(), String::new()),
+                writer: Writer::new(store.clone(), registry.clone(), String::new()),
                 store,
-                registry: Arc::new(registry),
+                registry,
                 extensions: Extensions::default(),
                 policy: Arc::default(),
                 owner: "engine".to_owned(),
-                workers: 64,
+                workers: 256,
                 settings: Settings::default(),
                 probe: None,
             },

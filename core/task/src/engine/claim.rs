@@ -12,25 +12,34 @@ use types::{Error, Result, TaskId, Timestamp, states::Task};
 use super::{Shared, journal, meter};
 use crate::{CHANNEL, pause, row::task};
 
-/// Up to `most` tasks, now ours. Looks before it locks: an idle engine writes nothing.
-pub(super) async fn some(shared: &Shared, most: u64) -> Result<Vec<task::Model>> {
-    let postgres = shared.store.is_postgres();
-    let begun = begun(shared).filter(Expr::col(task::Column::DueAt).lte(journal::from_now(postgres, Duration::ZERO)));
-    let fresh = fresh(shared);
-    let idle = shared.store.one(begun.clone().limit(1)).await?.is_none()
-        && shared.store.one(fresh.clone().limit(1)).await?.is_none();
-    if idle {
-        return Ok(Vec::new());
-    }
+/// What a look at the queue gave.
+pub(super) enum Found {
+    /// Now ours.
+    Tasks(Vec<task::Model>),
+    /// Nothing for so long: until a timer or a lease ends, if any does.
+    Nothing(Option<Duration>),
+}
+
+/// Up to `most` tasks. An idle engine writes nothing.
+pub(super) async fn some(shared: &Shared, most: u64) -> Result<Found> {
     let mut tx = shared.store.begin().await?;
-    let mut rows = tx.claim(begun.limit(most)).await?;
+    tx.plan_in_order().await?;
+    let now = journal::from_now(tx.is_postgres(), Duration::ZERO);
+    let due = Expr::col(task::Column::DueAt).lte(now);
+    let mut rows = tx.claim(begun(shared).filter(due).limit(most)).await?;
     let room = most - rows.len() as u64;
     if room > 0 {
-        rows.extend(tx.claim(fresh.limit(room)).await?);
+        rows.extend(tx.claim(fresh(shared).limit(room)).await?);
+    }
+    if rows.is_empty() {
+        let next = tx.one(begun(shared).limit(1)).await?;
+        return Ok(Found::Nothing(
+            next.and_then(|row| row.due_at).map(|due| due.since(Timestamp::now())),
+        ));
     }
     take(shared, &mut tx, &mut rows).await?;
     tx.commit().await?;
-    Ok(rows)
+    Ok(Found::Tasks(rows))
 }
 
 /// This task, now ours, whoever had it and whatever it waits for.
@@ -41,12 +50,6 @@ pub(crate) async fn by_force(shared: &Shared, id: TaskId) -> Result<task::Model>
     take(shared, &mut tx, &mut rows).await?;
     tx.commit().await?;
     rows.pop().ok_or_else(|| Error::not_found("task", id))
-}
-
-/// How long until a timer or a lease ends, if any does.
-pub(super) async fn next_due(shared: &Shared) -> Result<Option<Duration>> {
-    let row = shared.store.one(begun(shared).limit(1)).await?;
-    Ok(row.and_then(|row| row.due_at).map(|due| due.since(Timestamp::now())))
 }
 
 /// Written as text, because only then the database can tell that the small index will do.
@@ -68,8 +71,14 @@ fn ours(shared: &Shared, which: SimpleExpr) -> Select<task::Entity> {
 
 async fn take(shared: &Shared, tx: &mut Tx, rows: &mut [task::Model]) -> Result<()> {
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+    let now = Timestamp::now();
     let update = task::Entity::update_many()
         .col_expr(task::Column::Owner, Expr::value(shared.owner.as_str()))
+        .col_expr(task::Column::State, begins("'running'", "state"))
+        .col_expr(
+            task::Column::StartedAt,
+            begins(&now.as_micros().to_string(), "started_at"),
+        )
         .col_expr(task::Column::Woken, Expr::value(false))
         .col_expr(task::Column::Fence, Expr::col(task::Column::Fence).add(1))
         .col_expr(
@@ -77,15 +86,6 @@ async fn take(shared: &Shared, tx: &mut Tx, rows: &mut [task::Model]) -> Result<
             journal::from_now(tx.is_postgres(), shared.settings.lease),
         );
     tx.update(update.filter(task::Column::Id.is_in(ids))).await?;
-    let queued = rows.iter().filter(|row| row.state == Task::Queued);
-    let queued: Vec<_> = queued.map(|row| row.id).collect();
-    let now = Timestamp::now();
-    if !queued.is_empty() {
-        let update = task::Entity::update_many()
-            .col_expr(task::Column::State, Expr::value(Task::Running))
-            .col_expr(task::Column::StartedAt, Expr::value(Some(now)));
-        tx.update(update.filter(task::Column::Id.is_in(queued))).await?;
-    }
     let mut begun = Vec::new();
     for row in rows {
         row.fence += 1;
@@ -106,4 +106,9 @@ async fn take(shared: &Shared, tx: &mut Tx, rows: &mut [task::Model]) -> Result<
     tx.wake(CHANNEL);
     let (who, events): (Vec<_>, Vec<_>) = begun.into_iter().unzip();
     tx.events(who.iter().zip(events)).await
+}
+
+/// `then` for a task that nobody had before.
+fn begins(then: &str, otherwise: &str) -> SimpleExpr {
+    Expr::cust(format!("CASE WHEN state = 'queued' THEN {then} ELSE {otherwise} END"))
 }

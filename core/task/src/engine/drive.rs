@@ -42,7 +42,7 @@ async fn work(shared: &Arc<Shared>, hand: &Arc<Hand>) -> Result<(), Stop> {
         return Err(Stop::Stuck(error.code(MISFIT)));
     };
     if hand.row.abandoned {
-        return finish::abandon(shared, hand, workflow).await;
+        return finish::abandon(shared, hand).await;
     }
     let error = match (hand.row.state, &hand.row.error) {
         (Task::Undoing, Some(error)) => error.0.clone(),
@@ -59,7 +59,7 @@ async fn work(shared: &Arc<Shared>, hand: &Arc<Hand>) -> Result<(), Stop> {
         Kind::Cancelled => Outcome::Cancelled(error),
         _ => Outcome::Failed(error),
     };
-    match finish::end(shared, hand, workflow, &outcome).await? {
+    match finish::end(shared, hand, outcome).await? {
         None => Ok(()),
         Some(error) => Err(Stop::Stuck(error.wrap("the end of the task could not be recorded"))),
     }
@@ -116,7 +116,7 @@ async fn forward(shared: &Arc<Shared>, hand: &Arc<Hand>, workflow: &dyn AnyWorkf
     if cx.has_failed_steps() {
         undo::all(shared, hand, workflow, |row| row.state == TaskStep::Failed).await?;
     }
-    finish::end(shared, hand, workflow, &Outcome::Succeeded).await
+    finish::end(shared, hand, Outcome::Succeeded).await
 }
 
 fn overdue(hand: &Hand) -> Error {

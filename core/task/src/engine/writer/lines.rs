@@ -4,29 +4,32 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 use store::{Store, Tx};
-use types::{Error, Result, TaskId, states::TaskStep};
+use types::{Error, Result, TaskId, Timestamp, states::TaskStep};
 
+use super::queue::Commit;
 use crate::{
     CHANNEL,
     engine::{
+        Hand,
         held::{Claims, Key, locked, set, text},
         journal,
     },
+    row::step,
 };
 
 /// One step as it begins or ends, in the columns of `task_step`.
 #[derive(Serialize)]
 pub(super) struct Line {
-    pub task_id: TaskId,
-    pub fence: i64,
-    pub seq: i64,
-    pub name: String,
-    pub token: String,
-    pub state: TaskStep,
-    pub params: String,
-    pub output: Option<String>,
+    task_id: TaskId,
+    fence: i64,
+    seq: i64,
+    name: String,
+    token: String,
+    state: TaskStep,
+    params: String,
+    output: Option<String>,
     /// Microseconds.
-    pub at: i64,
+    at: i64,
 }
 
 /// The same for `json_to_recordset`.
@@ -43,6 +46,20 @@ const COLUMNS: &[(&str, &str)] = &[
 ];
 
 impl Line {
+    pub fn new(hand: &Hand, row: &step::Model, state: TaskStep, output: Option<String>) -> Self {
+        Self {
+            task_id: hand.id,
+            fence: hand.fence,
+            seq: row.seq,
+            name: row.name.clone(),
+            token: row.token.clone(),
+            state,
+            params: row.params.to_string(),
+            output,
+            at: Timestamp::now().as_micros(),
+        }
+    }
+
     fn begins(&self) -> bool {
         self.state == TaskStep::Started
     }
@@ -56,8 +73,25 @@ impl Line {
     }
 }
 
+pub(super) struct Lines {
+    pub store: Store,
+    pub owner: String,
+}
+
+impl Commit for Lines {
+    type Item = Line;
+    type Answer = ();
+
+    async fn commit(&self, lines: &[Line]) -> Vec<Result<()>> {
+        match commit(&self.store, &self.owner, lines).await {
+            Ok(results) => results,
+            Err(error) => vec![Err(error); lines.len()],
+        }
+    }
+}
+
 /// Writes what may be written; each line's own outcome.
-pub(super) async fn commit(store: &Store, owner: &str, lines: &[Line]) -> Result<Vec<Result<()>>> {
+async fn commit(store: &Store, owner: &str, lines: &[Line]) -> Result<Vec<Result<()>>> {
     let mut tx = store.begin().await?;
     let claims = locked(&tx, owner, &lines.iter().map(Line::claim).collect()).await?;
     let (began, ended): (Vec<_>, Vec<_>) = lines
