@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod group;
 mod thing;
 
 use std::{sync::Arc, time::Duration};

@@ -6,6 +6,7 @@
 
 mod children;
 mod control;
+mod ends;
 mod engine;
 mod faults;
 mod fence;

@@ -1,6 +1,7 @@
 //! Toy workflows: they make things, wait, and give things up.
 
 mod dozing;
+mod ends;
 mod family;
 mod refused;
 
@@ -15,6 +16,7 @@ use types::{Error, Kind, Result};
 use crate::world::Cloud;
 
 pub use dozing::{Dozing, Limited};
+pub use ends::Ends;
 pub use family::Family;
 pub use refused::{Guarded, Unending};
 
@@ -28,6 +30,7 @@ pub fn registry() -> Registry {
         .add::<Family>()
         .add::<Dozing>()
         .add::<Limited>()
+        .add::<Ends>()
 }
 
 /// Makes one thing.

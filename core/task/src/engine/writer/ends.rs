@@ -1,8 +1,8 @@
 //! The ends of tasks: the workflows' row changes, the final states, the holds and the events, in one transaction.
 
-use std::{collections::HashSet, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{collections::HashSet, panic::AssertUnwindSafe, slice, sync::Arc, time::Duration};
 
-use futures::{FutureExt, future::join_all};
+use futures::FutureExt;
 use serde::Serialize;
 use serde_json::json;
 use store::{Store, Tx};
@@ -23,6 +23,9 @@ use crate::{
 /// How long a group waits for a row. Together its members lock rows in an order that nobody else keeps to: it gives way
 /// long before a database would find that somebody waits for it in turn.
 const PATIENCE: Duration = Duration::from_millis(50);
+
+/// How long one alone does, before it is tried again later.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// A task that is to end so.
 pub(in crate::engine) struct Ending {
@@ -82,13 +85,17 @@ impl Commit for Ends {
     type Answer = Option<Error>;
 
     /// A group of which one cannot end now is written side by side, so that the others do.
-    async fn commit(&self, ends: &[Ending]) -> Vec<Result<Option<Error>>> {
-        if let [_, _, ..] = ends
-            && let Ok(answers) = self.together(ends).await
-        {
-            return answers;
+    async fn together(&self, ends: &[Ending]) -> Option<Vec<Result<Option<Error>>>> {
+        self.write(ends, PATIENCE).await.ok()
+    }
+
+    async fn alone(&self, end: &Ending) -> Result<Option<Error>> {
+        match self.write(slice::from_ref(end), LONGEST).await {
+            Ok(answers) => answers.into_iter().collect::<Result<Vec<_>>>().map(|_| None),
+            Err(Spoiled::Finish(error)) if error.is_temporary() || error.code == journal::FENCED => Err(error),
+            Err(Spoiled::Finish(error)) => Ok(Some(error)),
+            Err(Spoiled::Journal(error)) => Err(error),
         }
-        join_all(ends.iter().map(|end| self.alone(end))).await
     }
 }
 
@@ -97,24 +104,10 @@ impl Ends {
         Self { store, registry, owner }
     }
 
-    async fn alone(&self, end: &Ending) -> Result<Option<Error>> {
-        match self.together(std::slice::from_ref(end)).await {
-            Ok(answers) => answers
-                .into_iter()
-                .next()
-                .unwrap_or_else(|| Err(journal::lost(end.hand.id))),
-            Err(Spoiled::Finish(error)) if error.is_temporary() || error.code == journal::FENCED => Err(error),
-            Err(Spoiled::Finish(error)) => Ok(Some(error)),
-            Err(Spoiled::Journal(error)) => Err(error),
-        }
-    }
-
     /// All of them, but for those that are another worker's now.
-    async fn together(&self, ends: &[Ending]) -> Result<Vec<Result<Option<Error>>>, Spoiled> {
+    async fn write(&self, ends: &[Ending], patience: Duration) -> Result<Vec<Result<Option<Error>>>, Spoiled> {
         let mut tx = self.store.begin().await.map_err(Spoiled::Journal)?;
-        if ends.len() > 1 {
-            tx.wait_at_most(PATIENCE).await.map_err(Spoiled::Journal)?;
-        }
+        tx.wait_at_most(patience).await.map_err(Spoiled::Journal)?;
         let claims = ends.iter().map(Ending::claim).collect();
         let ours = locked(&tx, &self.owner, &claims).await.map_err(Spoiled::Journal)?;
         let ours: Vec<_> = ends.iter().filter(|end| ours.contains_key(&end.claim())).collect();

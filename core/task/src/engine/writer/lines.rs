@@ -82,11 +82,14 @@ impl Commit for Lines {
     type Item = Line;
     type Answer = ();
 
-    async fn commit(&self, lines: &[Line]) -> Vec<Result<()>> {
-        match commit(&self.store, &self.owner, lines).await {
-            Ok(results) => results,
-            Err(error) => vec![Err(error); lines.len()],
-        }
+    async fn together(&self, lines: &[Line]) -> Option<Vec<Result<()>>> {
+        let results = commit(&self.store, &self.owner, lines).await;
+        Some(results.unwrap_or_else(|error| vec![Err(error); lines.len()]))
+    }
+
+    async fn alone(&self, line: &Line) -> Result<()> {
+        let results = commit(&self.store, &self.owner, std::slice::from_ref(line)).await?;
+        results.into_iter().collect()
     }
 }
 

@@ -19,8 +19,10 @@ pub(super) trait Commit: Send + Sync + 'static {
     type Item: Send + Sync + 'static;
     type Answer: Send + 'static;
 
-    /// One answer for each item, in their order.
-    fn commit(&self, items: &[Self::Item]) -> impl Future<Output = Vec<Result<Self::Answer>>> + Send;
+    /// One answer for each item, in their order; None when they cannot be written together.
+    fn together(&self, items: &[Self::Item]) -> impl Future<Output = Option<Vec<Result<Self::Answer>>>> + Send;
+
+    fn alone(&self, item: &Self::Item) -> impl Future<Output = Result<Self::Answer>> + Send;
 }
 
 pub(super) struct Queue<C: Commit> {
@@ -28,8 +30,14 @@ pub(super) struct Queue<C: Commit> {
     waiting: Mutex<Waiting<C>>,
 }
 
+/// An item, and who waits for its answer.
+struct Member<C: Commit> {
+    item: C::Item,
+    told: oneshot::Sender<Result<C::Answer>>,
+}
+
 struct Waiting<C: Commit> {
-    members: Vec<(C::Item, oneshot::Sender<Result<C::Answer>>)>,
+    members: Vec<Member<C>>,
     /// Somebody commits, and will look again afterwards.
     busy: bool,
 }
@@ -55,7 +63,7 @@ impl<C: Commit> Queue<C> {
         let (told, hears) = oneshot::channel();
         let first = {
             let mut waiting = self.lock();
-            waiting.members.push((item, told));
+            waiting.members.push(Member { item, told });
             !mem::replace(&mut waiting.busy, true)
         };
         if first {
@@ -69,7 +77,7 @@ impl<C: Commit> Queue<C> {
     }
 
     /// The next group. None ends the turn.
-    fn next(&self) -> Option<Vec<(C::Item, oneshot::Sender<Result<C::Answer>>)>> {
+    fn next(&self) -> Option<Vec<Member<C>>> {
         let mut waiting = self.lock();
         if waiting.members.is_empty() {
             waiting.busy = false;
@@ -94,14 +102,26 @@ struct Turn<C: Commit> {
 impl<C: Commit> Turn<C> {
     async fn work(mut self) {
         while let Some(members) = self.queue.next() {
-            let (items, told): (Vec<_>, Vec<_>) = members.into_iter().unzip();
-            let answers = self.queue.commit.commit(&items).await;
-            for (told, answer) in told.into_iter().zip(answers) {
-                // Who does not listen any more was dropped, and will read the journal when it runs again.
-                let _ = told.send(answer);
+            let (items, told): (Vec<_>, Vec<_>) = members.into_iter().map(|m| (m.item, m.told)).unzip();
+            // Who does not listen any more was dropped, and will read the journal when it runs again.
+            match self.queue.commit.together(&items).await {
+                Some(answers) => told
+                    .into_iter()
+                    .zip(answers)
+                    .for_each(|(told, answer)| drop(told.send(answer))),
+                None => items
+                    .into_iter()
+                    .zip(told)
+                    .for_each(|(item, told)| self.aside(item, told)),
             }
         }
         self.over = true;
+    }
+
+    /// Nobody else waits for an item that has to be written alone.
+    fn aside(&self, item: C::Item, told: oneshot::Sender<Result<C::Answer>>) {
+        let queue = self.queue.clone();
+        tokio::spawn(async move { drop(told.send(queue.commit.alone(&item).await)) });
     }
 }
 
