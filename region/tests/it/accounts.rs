@@ -157,9 +157,14 @@ async fn places(site: &Site) -> u64 {
 async fn a_forgotten_account_takes_its_networks_with_it(database: Database) {
     let (site, place) = with_a_network(database).await;
     site.run(forget()).await;
-    assert!(cloud(&site, "sim").await.world().await.unwrap().networks.is_empty());
+    let control = cloud(&site, "sim").await;
+    assert!(control.world().await.unwrap().networks.is_empty());
     assert_eq!(places(&site).await, 0);
     // As an earlier version left it: there is nobody to ask about it any more.
+    control
+        .fail_next(Some("networks.delete"), 1, Side::Before, Kind::Denied)
+        .await
+        .unwrap();
     let tx = site.store.begin().await.unwrap();
     tx.insert(place.into_active_model().reset_all()).await.unwrap();
     tx.commit().await.unwrap();
