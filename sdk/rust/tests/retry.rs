@@ -2,6 +2,8 @@
 //!
 //! No time passes: a service that hangs sets the clock forward by what a client's attempt may take.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests too
+
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
