@@ -4,7 +4,7 @@ use contract::{ExternalRef, Kind};
 use region::{account, host::facts::Facts, network::ensure, observe::Observe};
 use serde_json::{Value, json};
 use sim::{Control, world::Side};
-use store::sea_orm::{ActiveModelTrait, ActiveValue::Set, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
+use store::sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use task::{Extensions, Reconciler, reconcile};
 use testkit::{Database, both};
 use tokio::time::{Instant, timeout};
