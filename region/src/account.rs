@@ -97,6 +97,12 @@ pub async fn live(store: &Store) -> Result<Vec<Model>> {
     store.all(Entity::find().filter(well.or(failed))).await
 }
 
+/// Deleted, so that its cloud cannot be asked any more.
+pub async fn is_forgotten(store: &Store, id: AccountId) -> Result<bool> {
+    let row = store.one(Entity::find_by_id(id)).await?;
+    Ok(row.is_none_or(|row| row.state == states::Account::Deleted))
+}
+
 /// Its cloud was looked at and answered: an account that had failed is connected again.
 pub async fn answered(store: &Store, cx: &Cx, account: &Model) -> Result<()> {
     let is_first = account.state == states::Account::Connected && account.synced_at.is_none();

@@ -106,6 +106,7 @@ macro_rules! with_rules {
             lists r29_changes_are_told
             power r30_a_soft_stop_answers_at_once
             power r31_the_sign_of_life
+            images r32_rebuild_from_another_image
         }
     };
 }

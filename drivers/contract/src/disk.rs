@@ -24,6 +24,7 @@ pub trait Disks: Send + Sync {
     async fn resize(&self, call: &Call, volume: &ExternalRef, size: Size) -> Result<Op<()>>;
 
     /// Puts the content of an image in place of the volume's own, for a rebuild. The volume keeps its id.
+    /// `Conflict` while its server runs, or while it has snapshots, which would be lost.
     async fn rebuild(&self, call: &Call, volume: &ExternalRef, image: &ExternalRef) -> Result<Op<()>>;
 }
 

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests are tests too
 
+mod bridge;
 mod lab;
 mod life;
+mod rebuild;
 mod refuse;
 mod storm;
 mod trust;

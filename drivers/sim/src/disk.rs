@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use contract::{Call, Cursor, Disks, Error, ExternalRef, Op, Page, Result, Token, Volume, VolumeSpec};
-use types::Size;
+use types::{Size, states::Power};
 
 use crate::{
     cloud::{Draft, SimCloud, external},
@@ -49,18 +49,8 @@ impl Disks for SimCloud {
     }
 
     async fn rebuild(&self, call: &Call, volume: &ExternalRef, image: &ExternalRef) -> Result<Op<()>> {
-        self.slow(call, "disks.rebuild", |draft, _| {
-            draft.subject = volume.to_string();
-            let row = reach(draft.world, volume.as_str())?.clone();
-            let image = find_image(draft.world, image)?;
-            draft.push(Change::Volume(world::Volume {
-                content: image.digest.clone(),
-                image: Some(image.id.clone()),
-                ..row
-            }));
-            Ok(())
-        })
-        .await
+        self.slow(call, "disks.rebuild", |draft, _| rebuild(draft, volume.as_str(), image))
+            .await
     }
 }
 
@@ -137,6 +127,33 @@ fn resize(draft: &mut Draft<'_>, id: &str, size: Size) -> Result<()> {
     };
     place::check(draft.world, place::reach(draft.world, &row.host)?, more)?;
     draft.push(Change::Volume(world::Volume { size, ..row }));
+    Ok(())
+}
+
+fn rebuild(draft: &mut Draft<'_>, id: &str, image: &ExternalRef) -> Result<()> {
+    draft.subject = id.to_owned();
+    let row = reach(draft.world, id)?.clone();
+    must_rest(draft.world, &row)?;
+    if let Some(snapshot) = draft.world.snapshots.values().find(|s| s.volume == id) {
+        let message = format!("volume {} has snapshot {}: delete it first", row.name, snapshot.name);
+        return Err(Error::conflict(message).code("disk_has_snapshots").on("volume", id));
+    }
+    let image = find_image(draft.world, image)?;
+    draft.push(Change::Volume(world::Volume {
+        content: image.digest.clone(),
+        image: Some(image.id.clone()),
+        ..row
+    }));
+    Ok(())
+}
+
+/// `Conflict` while a running server has the volume.
+pub(crate) fn must_rest(world: &World, volume: &world::Volume) -> Result<()> {
+    let machine = volume.attached_to.as_ref().and_then(|id| world.machines.get(id));
+    if machine.is_some_and(|machine| machine.heading() == Power::On) {
+        let message = format!("volume {} is used by a running server: stop that first", volume.name);
+        return Err(Error::conflict(message).code("server_running").on("volume", &volume.id));
+    }
     Ok(())
 }
 

@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use contract::{Call, Error, ExternalRef, Op, Result, SnapshotFacts, Snapshots, Token};
-use types::states::Power;
 
 use crate::{
     cloud::{Draft, SimCloud, external},
@@ -75,11 +74,7 @@ fn revert(draft: &mut Draft<'_>, snapshot: &ExternalRef) -> Result<()> {
     let found = draft.world.snapshots.get(snapshot.as_str());
     let row = found.ok_or_else(|| Error::not_found("snapshot", snapshot))?;
     let volume = disk::reach(draft.world, &row.volume)?.clone();
-    let machine = volume.attached_to.as_ref().and_then(|id| draft.world.machines.get(id));
-    if machine.is_some_and(|m| m.heading() == Power::On) {
-        let message = format!("volume {} is used by a running server: stop that first", volume.name);
-        return Err(Error::conflict(message).code("server_running").on("volume", &volume.id));
-    }
+    disk::must_rest(draft.world, &volume)?;
     draft.push(Change::Volume(world::Volume {
         size: row.size,
         content: row.content.clone(),

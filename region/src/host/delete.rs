@@ -1,4 +1,4 @@
-//! Forgetting a host: out of service, empty, and no longer reported by its cloud. The machine itself is not touched.
+//! Forgetting a host: disabled or drained, empty, and no longer reported by its cloud. The machine itself is not touched.
 //!
 //! A host with our agent is known from its row alone: with the row and its join token it cannot come back by itself.
 //! Any other host would be found again by the next look, as a new and enabled one, as long as its cloud reports it.
@@ -65,6 +65,13 @@ pub async fn delete(tx: &mut Tx, id: HostId) -> Result<Made<Entity>> {
     let row = tx.lock(Entity::find_by_id(id)).await?;
     let row = row.ok_or_else(|| Error::not_found(Entity::NOUN, id))?;
     free(tx, &row).await?;
+    forget(tx, &row).await?;
+    Ok(Made::now(row))
+}
+
+/// The row with all that hangs on it.
+pub async fn forget(tx: &mut Tx, row: &Model) -> Result<()> {
+    let id = row.id;
     claims::drop_all(tx, id).await?;
     let tokens = join::Entity::delete_many().filter(join::Column::UsedBy.eq(id));
     tx.delete(tokens).await?;
@@ -76,15 +83,16 @@ pub async fn delete(tx: &mut Tx, id: HostId) -> Result<Made<Entity>> {
         .await?;
     tx.delete(Entity::delete_many().filter(Column::Id.eq(id))).await?;
     tx.wake(INVENTORY);
-    Ok(Made::now(row))
+    Ok(())
 }
 
 /// Nothing new can come to it, and nothing is on it.
 async fn free(tx: &Tx, row: &Model) -> Result<()> {
     let refused = |code, message: String| Err(Error::conflict(message).code(code).on(Entity::NOUN, row.id));
-    if row.intent != Intent::Disabled && row.state != states::Host::Maintenance {
+    // Whether a drain has ended is what `used_by` says: a host that is lost has nobody to see it become empty.
+    if row.intent == Intent::Enabled {
         let message = format!(
-            "host `{}` is {} and {}: disable it first",
+            "host `{}` is {} and {}: drain or disable it first",
             row.name, row.intent, row.state
         );
         return refused("in_service", message);
@@ -98,7 +106,8 @@ async fn free(tx: &Tx, row: &Model) -> Result<()> {
     }
 }
 
-async fn used_by(tx: &Tx, host: HostId) -> Result<Option<String>> {
+/// What is on it, or about to be.
+pub async fn used_by(tx: &Tx, host: HostId) -> Result<Option<String>> {
     let servers = server::Entity::find()
         .filter(server::Column::HostId.eq(host))
         .filter(server::Column::State.ne(states::Server::Deleted));

@@ -12,7 +12,7 @@ use web::Made;
 
 use super::{Column, Entity, Model, ensure, target};
 use crate::{
-    address,
+    account, address,
     clouds::{StepClouds, family, place, settled},
     swap::{set, swap},
 };
@@ -98,10 +98,7 @@ impl Step for ListPlaces {
     async fn run(&self, cx: &StepCx) -> Result<Self::Output> {
         let rows = ensure::Entity::find().filter(ensure::Column::NetworkId.eq(self.network));
         let rows = cx.store().all(rows).await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| (row.account_id, ExternalRef::new(row.host_id)))
-            .collect())
+        Ok(rows.into_iter().map(|row| (row.account_id, row.host())).collect())
     }
 
     /// Looking changes nothing.
@@ -110,12 +107,12 @@ impl Step for ListPlaces {
     }
 }
 
-/// Remove it from one host.
+/// Remove it from one host. Of a cloud account that is forgotten there is nobody to ask, and only the row goes.
 #[derive(Serialize, Deserialize)]
 pub struct RemoveNetwork {
-    network: NetworkId,
-    account: AccountId,
-    host: ExternalRef,
+    pub network: NetworkId,
+    pub account: AccountId,
+    pub host: ExternalRef,
 }
 
 impl Step for RemoveNetwork {
@@ -123,22 +120,11 @@ impl Step for RemoveNetwork {
     const NAME: &'static str = "remove-network";
 
     async fn run(&self, cx: &StepCx) -> Result<()> {
-        let place_row = || ensure::Entity::find_by_id((self.network, self.account, self.host.to_string()));
-        if let Some(row) = cx.store().one(place_row()).await? {
-            let cloud = cx.cloud(self.account).await?;
-            let networks = family(cloud.networks(), "networks")?;
-            // Without a reference the effect may or may not have happened: creating again with the token finds it.
-            let external = match row.external_id {
-                Some(external) => external,
-                None => {
-                    let network = cx.store().one(Entity::find_by_id(self.network)).await?;
-                    let network = network.ok_or_else(|| Error::not_found("network", self.network))?;
-                    let place = place(&self.host, None);
-                    let token = ensure::token(self.network);
-                    settled(cx, networks.create(&cx.call(), &network.spec(), &place, &token).await?)?
-                }
-            };
-            settled(cx, networks.delete(&cx.call(), &external).await?)?;
+        let row = ensure::Entity::find_by_id((self.network, self.account, self.host.to_string()));
+        if let Some(row) = cx.store().one(row).await?
+            && !account::is_forgotten(cx.store(), self.account).await?
+        {
+            self.ask(cx, row.external_id).await?;
         }
         let tx = cx.tx().await?;
         tx.delete(
@@ -154,5 +140,23 @@ impl Step for RemoveNetwork {
     /// The next server there makes it again.
     async fn undo(&self, _: &StepCx) -> Result<()> {
         Ok(())
+    }
+}
+
+impl RemoveNetwork {
+    async fn ask(&self, cx: &StepCx, known: Option<ExternalRef>) -> Result<()> {
+        let cloud = cx.cloud(self.account).await?;
+        let networks = family(cloud.networks(), "networks")?;
+        // Without a reference the effect may or may not have happened: creating again with the token finds it.
+        let external = match known {
+            Some(external) => external,
+            None => {
+                let network = cx.store().one(Entity::find_by_id(self.network)).await?;
+                let network = network.ok_or_else(|| Error::not_found("network", self.network))?;
+                let (place, token) = (place(&self.host, None), ensure::token(self.network));
+                settled(cx, networks.create(&cx.call(), &network.spec(), &place, &token).await?)?
+            }
+        };
+        settled(cx, networks.delete(&cx.call(), &external).await?)
     }
 }

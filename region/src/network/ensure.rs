@@ -37,6 +37,12 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
+impl Model {
+    pub fn host(self) -> ExternalRef {
+        ExternalRef::new(self.host_id)
+    }
+}
+
 /// Make the network on the host, or find it there.
 #[derive(Serialize, Deserialize)]
 pub struct EnsureNetwork {

@@ -1,10 +1,10 @@
-//! Cloud accounts: one whose sync failed is still looked at; two of one kind share a network.
+//! Cloud accounts: one whose sync failed is still looked at; two of one kind share a network; what one leaves when it goes.
 
 use contract::{ExternalRef, Kind};
-use region::{account, host::facts::Facts, observe::Observe};
+use region::{account, host::facts::Facts, network::ensure, observe::Observe};
 use serde_json::{Value, json};
 use sim::{Control, world::Side};
-use store::sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use store::sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter};
 use task::{Extensions, Reconciler, reconcile};
 use testkit::{Database, both};
 use tokio::time::{Instant, timeout};
@@ -12,8 +12,10 @@ use tokio_util::sync::CancellationToken;
 use types::states;
 
 use crate::{
-    call::{ADMIN, MEMBER, delete, post},
+    call::{ADMIN, Call, MEMBER, delete, post},
+    hosts,
     leaks::server,
+    refuse::refused,
     site::{PATIENCE, Site, migrations},
     world::leaks,
 };
@@ -134,8 +136,97 @@ async fn two_accounts_share_a_network(database: Database) {
     assert_eq!(leaks(&site).await, Vec::<Value>::new());
 }
 
+fn forget() -> Call {
+    delete("/cloud-accounts/sim").admin()
+}
+
+/// An account on whose cloud a network was left for the next server.
+async fn with_a_network(database: Database) -> (Site, ensure::Model) {
+    let site = Site::new(database).await;
+    site.run(server("web")).await;
+    site.run(delete("/servers/web")).await;
+    let place = site.store.one(ensure::Entity::find()).await.unwrap().unwrap();
+    assert_eq!(cloud(&site, "sim").await.world().await.unwrap().networks.len(), 1);
+    (site, place)
+}
+
+async fn places(site: &Site) -> u64 {
+    site.store.count(ensure::Entity::find()).await.unwrap()
+}
+
+async fn a_forgotten_account_takes_its_networks_with_it(database: Database) {
+    let (site, place) = with_a_network(database).await;
+    site.run(forget()).await;
+    let control = cloud(&site, "sim").await;
+    assert!(control.world().await.unwrap().networks.is_empty());
+    assert_eq!(places(&site).await, 0);
+    // As an earlier version left it: there is nobody to ask about it any more.
+    control
+        .fail_next(Some("networks.delete"), 1, Side::Before, Kind::Denied)
+        .await
+        .unwrap();
+    let tx = site.store.begin().await.unwrap();
+    tx.insert(place.into_active_model().reset_all()).await.unwrap();
+    tx.commit().await.unwrap();
+    site.run(delete("/networks/net")).await;
+    assert_eq!(places(&site).await, 0);
+    assert_eq!(leaks(&site).await, Vec::<Value>::new());
+}
+
+async fn an_account_whose_cloud_refuses_is_forgotten_when_asked_again(database: Database) {
+    let (site, _) = with_a_network(database).await;
+    let control = cloud(&site, "sim").await;
+    control
+        .fail_next(Some("networks.delete"), 1, Side::Before, Kind::Denied)
+        .await
+        .unwrap();
+    let task = site.begun(forget()).await;
+    assert_eq!(site.work_until(task).await.0, states::Task::Failed);
+    let failed = site.get(ADMIN, "/cloud-accounts/sim").await;
+    let fault = failed["fault"].as_str().unwrap();
+    assert!(
+        failed["state"] == "failed" && fault.contains("delete it again"),
+        "{failed:#}"
+    );
+    assert_eq!(places(&site).await, 1);
+
+    site.run(forget()).await;
+    assert_eq!(
+        control.world().await.unwrap().networks.len(),
+        1,
+        "it was not asked again"
+    );
+    assert_eq!(places(&site).await, 0);
+    site.run(delete("/networks/net")).await;
+}
+
+async fn an_account_stays_while_something_is_about_to_be_made_there(database: Database) {
+    let site = Site::new(database).await;
+    let made = site.made(server("next")).await["items"][0]["item"]["id"].clone();
+    hosts::claim(&site, &format!("server/{}", made.as_str().unwrap())).await;
+    let said = refused(&site, forget(), 409, "in_use").await;
+    assert!(said.contains("a claim of server `next`"), "{said}");
+}
+
+async fn agents_of_a_forgotten_account_do_not_join_again_by_themselves(database: Database) {
+    let site = Site::empty(database).await;
+    let join = hosts::join(&site).await;
+    site.made(join.clone()).await;
+    site.run(delete("/cloud-accounts/private").admin()).await;
+    assert_eq!(site.get(ADMIN, "/hosts").await["items"], json!([]));
+    let again = site.call(join).await;
+    assert_eq!(
+        (again.status.as_u16(), &again.body["code"]),
+        (401, &json!("bad_join_token"))
+    );
+}
+
 both!(
     &migrations();
+    a_forgotten_account_takes_its_networks_with_it,
+    an_account_whose_cloud_refuses_is_forgotten_when_asked_again,
+    an_account_stays_while_something_is_about_to_be_made_there,
+    agents_of_a_forgotten_account_do_not_join_again_by_themselves,
     an_account_whose_sync_failed_is_still_looked_at,
     an_account_that_never_answered_is_left_alone,
     two_accounts_share_a_network,

@@ -1,15 +1,19 @@
 //! What operators want of hosts: drained, in maintenance, back in service, gone.
 
 use contract::ExternalRef;
-use region::{account, host::facts, network::ensure};
+use region::{
+    account,
+    host::{self, facts},
+    network::ensure,
+};
 use serde_json::{Value, json};
 use sim::world::Side;
-use store::sea_orm::EntityTrait;
+use store::sea_orm::{EntityTrait, sea_query::Expr};
 use testkit::{Database, both};
-use types::Kind;
+use types::{Kind, Timestamp, states};
 
 use crate::{
-    call::{ADMIN, delete, post},
+    call::{ADMIN, Call, delete, post},
     leaks::server,
     observe::Alive,
     refuse::refused,
@@ -82,12 +86,12 @@ async fn a_host_in_maintenance_can_be_drained(database: Database) {
     assert_eq!(looked(&site).await, [json!("draining"), json!("draining"), json!(1)]);
 }
 
-fn delete_host() -> crate::call::Call {
+fn delete_host() -> Call {
     delete("/hosts/sim-1").admin()
 }
 
-/// Capacity for something that no row knows.
-async fn claim(site: &Site, consumer: &str) {
+/// Capacity for something, before its row says so, if it has one.
+pub async fn claim(site: &Site, consumer: &str) {
     let ask = json!({ "consumers": [{ "consumer": consumer, "token": consumer }],
         "request": { "vcpus": 1, "memory": "512M", "disks": [{ "size": "1G" }], "count": 1 } });
     site.place(post("/claims", ask)).await;
@@ -159,16 +163,58 @@ async fn a_deleted_host_is_gone_with_all_that_was_its(database: Database) {
     assert_eq!(site.get(ADMIN, "/hosts").await["items"], json!([]));
 }
 
-/// The agent of a deleted host has nothing to come back with.
-async fn a_deleted_host_does_not_join_again_by_itself(database: Database) {
-    let site = Site::empty(database).await;
+/// What the agent of a new host sends, and sends again when the answer was lost.
+pub async fn join(site: &Site) -> Call {
     let token = site.made(post("/join-tokens", json!({})).admin()).await["token"].clone();
     let key = rcgen::KeyPair::generate().unwrap();
     let csr = rcgen::CertificateParams::default().serialize_request(&key).unwrap();
-    let join = post(
+    post(
         "/hosts/join",
         json!({ "token": token, "csr": csr.pem().unwrap(), "name": "node", "url": "https://127.0.0.1:1" }),
+    )
+}
+
+/// As if nobody had seen the host for years.
+async fn unseen(site: &Site) {
+    let long_ago: Timestamp = "2020-01-01T00:00:00.000000Z".parse().unwrap();
+    let tx = site.store.begin().await.unwrap();
+    let update = host::Entity::update_many().col_expr(host::Column::SeenAt, Expr::value(long_ago));
+    assert_eq!(tx.update(update).await.unwrap(), 1);
+    tx.commit().await.unwrap();
+}
+
+/// Nobody sees a lost host become empty: its drain never ends, and what is on it is all that keeps it.
+async fn a_host_lost_while_it_was_drained_can_be_deleted(database: Database) {
+    let site = Site::new(database).await;
+    let made = site.made(server("next")).await["items"][0].clone();
+    claim(&site, &format!("server/{}", made["item"]["id"].as_str().unwrap())).await;
+    let control = site.control().await;
+    let machine = control.world().await.unwrap().hosts.keys().next().unwrap().clone();
+    control.remove_host(&ExternalRef::new(machine)).await.unwrap();
+    unseen(&site).await;
+    assert_eq!(looked(&site).await, [json!("enabled"), json!("lost"), json!(0)]);
+    let said = refused(&site, delete_host(), 409, "in_service").await;
+    assert!(said.contains("drain or disable it first"), "{said}");
+    assert_eq!(
+        shown(&want(&site, "drain").await),
+        [json!("draining"), json!("lost"), json!(0)]
     );
+    let said = refused(&site, delete_host(), 409, "in_use").await;
+    assert!(said.contains("a claim of server `next`"), "{said}");
+    let (state, _) = site.work_until(made["task"].as_str().unwrap().parse().unwrap()).await;
+    assert_eq!(state, states::Task::Failed, "its host is gone");
+    site.run(delete("/servers/next")).await;
+    assert_eq!(looked(&site).await, [json!("draining"), json!("lost"), json!(0)]);
+    let gone = site.call(delete_host()).await;
+    assert_eq!(gone.status, 204, "{:#}", gone.body);
+    look(&site).await;
+    assert_eq!(site.get(ADMIN, "/hosts").await["items"], json!([]));
+}
+
+/// The agent of a deleted host has nothing to come back with.
+async fn a_deleted_host_does_not_join_again_by_itself(database: Database) {
+    let site = Site::empty(database).await;
+    let join = join(&site).await;
     let first = site.made(join.clone()).await["host"].clone();
     assert_eq!(site.made(join.clone()).await["host"], first, "the answer was lost");
     site.made(post("/hosts/node/disable", Value::Null).admin()).await;
@@ -189,6 +235,7 @@ both!(
     a_host_in_use_stays,
     a_deleted_host_is_gone_with_all_that_was_its,
     a_deleted_host_does_not_join_again_by_itself,
+    a_host_lost_while_it_was_drained_can_be_deleted,
 );
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::{FutureExt, future::BoxFuture};
 use reqwest::{Body, Method, RequestBuilder, Response, Url, header::HeaderMap};
 use serde::{Serialize, de::DeserializeOwned};
+use tokio::time::{Instant, timeout, timeout_at};
 use types::Kind;
 
 use crate::{Client, Error, Result, Service, retry};
@@ -123,23 +125,15 @@ impl Call {
 
     /// Sends it and reads the whole answer.
     pub async fn send(self) -> Result<Reply> {
-        let response = match self.retried(Some(self.timeout)).await {
+        match self.retried(|response| whole(response).boxed()).await {
             // The first attempt did it and its answer was lost.
-            (Err(error), 2..) if error.status() == Some(404) && self.method == Method::DELETE => {
-                return Ok(Reply {
-                    status: 204,
-                    headers: HeaderMap::new(),
-                    body: Bytes::new(),
-                });
-            }
-            (answered, _) => answered?,
-        };
-        let origin = origin(response.url());
-        Ok(Reply {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            body: response.bytes().await.map_err(|e| Error::transport(&origin, e))?,
-        })
+            (Err(error), 2..) if error.status() == Some(404) && self.method == Method::DELETE => Ok(Reply {
+                status: 204,
+                headers: HeaderMap::new(),
+                body: Bytes::new(),
+            }),
+            (answered, _) => answered,
+        }
     }
 
     /// Sends it and reads the answer as JSON.
@@ -151,7 +145,7 @@ impl Call {
 
     /// Sends it and gives the answer as it arrives. Only the wait for its beginning is bounded.
     pub async fn open(self) -> Result<Response> {
-        self.retried(None).await.0
+        self.retried(|response| async { Ok(response) }.boxed()).await.0
     }
 
     /// Sends a body of any length, once.
@@ -161,22 +155,22 @@ impl Call {
         checked(self.url().await?, request.body(body).send().await).await
     }
 
-    /// The outcome, and how many attempts it took.
-    async fn retried(&self, whole: Option<Duration>) -> (Result<Response>, u32) {
-        let attempts = if self.repeatable {
-            self.client.options().attempts.max(1)
-        } else {
-            1
-        };
+    /// The outcome, and how many attempts it took. What `read` makes of an answer is part of the attempt.
+    async fn retried<T>(&self, read: Read<T>) -> (Result<T>, u32) {
+        let options = self.client.options();
+        let attempts = if self.repeatable { options.attempts.max(1) } else { 1 };
+        let deadline = options.deadline.max(self.timeout);
+        let end = Instant::now() + deadline;
         let mut renewed = false;
         let mut attempt = 1;
         loop {
-            let error = match self.once(whole, &mut renewed).await {
-                Ok(response) => return (Ok(response), attempt),
+            let done = timeout_at(end, self.once(read, &mut renewed)).await;
+            let error = match done.unwrap_or_else(|_| Err(self.late(deadline))) {
+                Ok(answer) => return (Ok(answer), attempt),
                 Err(error) => error,
             };
             match retry::pause(&error, attempt) {
-                Some(pause) if attempt < attempts => tokio::time::sleep(pause).await,
+                Some(pause) if attempt < attempts && Instant::now() + pause < end => tokio::time::sleep(pause).await,
                 _ => return (Err(error), attempt),
             }
             attempt += 1;
@@ -184,37 +178,38 @@ impl Call {
     }
 
     /// One attempt, and a second one with a new login when the token was refused.
-    async fn once(&self, whole: Option<Duration>, renewed: &mut bool) -> Result<Response> {
+    async fn once<T>(&self, read: Read<T>, renewed: &mut bool) -> Result<T> {
         if self.anonymous {
-            return self.attempt(None, whole).await;
+            return self.attempt(None, read).await;
         }
         let session = self.client.session().await?;
-        match self.attempt(Some(&session.token), whole).await {
+        match self.attempt(Some(&session.token), read).await {
             Err(error) if error.status() == Some(401) && !*renewed => {
                 *renewed = true;
                 let session = self.client.replace(&session).await?;
-                self.attempt(Some(&session.token), whole).await
+                self.attempt(Some(&session.token), read).await
             }
             done => done,
         }
     }
 
-    async fn attempt(&self, token: Option<&str>, whole: Option<Duration>) -> Result<Response> {
+    async fn attempt<T>(&self, token: Option<&str>, read: Read<T>) -> Result<T> {
         let mut request = self.request(token).await?;
         if let Some(body) = &self.body {
             request = request.body(body.clone());
         }
-        if let Some(timeout) = whole {
-            request = request.timeout(timeout);
-        }
         let url = self.url().await?;
-        match tokio::time::timeout(self.timeout, request.send()).await {
-            Ok(sent) => checked(url, sent).await,
-            Err(_) => {
-                let message = format!("{} did not answer within {:?}", origin(&url), self.timeout);
-                Err(Error::new(Kind::Timeout, message))
-            }
-        }
+        let origin = origin(&url);
+        let exchange = async { read(checked(url, request.send().await).await?).await };
+        timeout(self.timeout, exchange).await.unwrap_or_else(|_| {
+            let message = format!("{origin} did not answer within {:?}", self.timeout);
+            Err(Error::new(Kind::Timeout, message))
+        })
+    }
+
+    fn late(&self, deadline: Duration) -> Error {
+        let message = format!("{} {} did not end within {deadline:?}", self.method, self.path);
+        Error::new(Kind::Timeout, message)
     }
 
     async fn request(&self, token: Option<&str>) -> Result<RequestBuilder> {
@@ -231,6 +226,16 @@ impl Call {
         }
         Ok(request)
     }
+}
+
+/// What is made of an answer with a success status.
+type Read<T> = fn(Response) -> BoxFuture<'static, Result<T>>;
+
+async fn whole(response: Response) -> Result<Reply> {
+    let origin = origin(response.url());
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let body = response.bytes().await.map_err(|e| Error::broke_off(&origin, e))?;
+    Ok(Reply { status, body, headers })
 }
 
 fn origin(url: &Url) -> String {

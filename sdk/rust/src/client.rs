@@ -36,6 +36,9 @@ pub struct Options {
     pub attempts: u32,
     /// How long one attempt may take.
     pub timeout: Duration,
+    /// How long all attempts of a call may take together, with the pauses between them. A call whose one attempt may
+    /// take longer has that long.
+    pub deadline: Duration,
     /// Where tokens are kept between processes; `None` keeps them in memory only.
     pub cache: Option<PathBuf>,
     pub user_agent: String,
@@ -46,6 +49,7 @@ impl Default for Options {
         Self {
             attempts: 4,
             timeout: Duration::from_secs(60),
+            deadline: Duration::from_secs(120),
             cache: None,
             user_agent: concat!("isobar-sdk/", env!("CARGO_PKG_VERSION")).to_owned(),
         }

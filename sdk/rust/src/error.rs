@@ -66,6 +66,12 @@ impl Error {
         error.because(cause.without_url()).into()
     }
 
+    /// From an answer that began and did not end.
+    pub(crate) fn broke_off(origin: &str, cause: reqwest::Error) -> Self {
+        let message = format!("{origin} broke off in the middle of its answer");
+        types::Error::unavailable(message).because(cause.without_url()).into()
+    }
+
     /// From an answer that is not a success: problem+json, OpenStack envelopes, HTML, or nothing.
     pub(crate) fn answer(status: u16, request_id: Option<String>, retry_after: Option<Duration>, body: &[u8]) -> Self {
         let json = serde_json::from_slice::<Value>(body).unwrap_or(Value::Null);

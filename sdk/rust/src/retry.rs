@@ -16,15 +16,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The pause before attempt `attempt + 1` (the first is 1), or `None` when the error should be reported.
 ///
-/// - Only what may succeed later: throttled, unavailable, and timeouts that an intermediary reported.
+/// - Only what may succeed later: throttled, unavailable, and timeouts, our own or one that an intermediary reported.
 /// - `Retry-After` wins over our own backoff.
 pub(crate) fn pause(error: &Error, attempt: u32) -> Option<Duration> {
-    let hopeful = match error.kind {
-        Kind::Throttled | Kind::Unavailable => true,
-        Kind::Timeout => error.status().is_some(),
-        _ => false,
-    };
-    if !hopeful {
+    if !matches!(error.kind, Kind::Throttled | Kind::Unavailable | Kind::Timeout) {
         return None;
     }
     match error.retry_after {

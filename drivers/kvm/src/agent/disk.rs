@@ -144,12 +144,17 @@ impl Node {
         process::run(&mut command, LIMIT).map(drop)
     }
 
+    /// The old file or the new one, whole, whenever the agent dies; what a later attempt finds does not matter.
     pub fn rebuild(&self, id: Uuid, image: &ExternalRef) -> Result<()> {
         let volume = self.volume(id)?;
         self.must_rest(id, "rebuilt")?;
+        if let Some(snapshot) = self.snapshots(id)?.first() {
+            // They are inside the file that is about to be replaced.
+            let message = format!("disk {} has snapshot {}: delete it first", volume.name, snapshot.name);
+            return Err(Error::conflict(message).code("disk_has_snapshots"));
+        }
         let base = self.base(self.local("image", image)?)?;
-        self.make(id, volume.size, Some(&base))?;
-        self.forget_snapshots(id)
+        self.make(id, volume.size, Some(&base))
     }
 
     /// The file of a volume that `machine` may use.

@@ -70,7 +70,8 @@ fn is_label(text: &str) -> bool {
 pub struct Read {
     pub mark: Mark,
     pub name: String,
-    pub bridged: bool,
+    /// The host's own, when it is on one.
+    pub bridge: Option<String>,
     pub cidr: Option<String>,
     pub leases: Vec<Lease>,
 }
@@ -90,7 +91,9 @@ pub fn read(text: &str) -> Result<Option<Read>> {
     Ok(Some(Read {
         mark,
         name: xml::text(root, "name").unwrap_or_default().to_owned(),
-        bridged: xml::attribute(root, &["forward"], "mode") == Some("bridge"),
+        bridge: xml::attribute(root, &["bridge"], "name")
+            .filter(|_| xml::attribute(root, &["forward"], "mode") == Some("bridge"))
+            .map(str::to_owned),
         cidr: tags
             .filter(|tag| tag.attribute("key") == Some("cidr"))
             .find_map(|tag| tag.attribute("value").map(str::to_owned)),
@@ -153,7 +156,7 @@ mod tests {
         .assert_eq(&(text.replace("><", ">\n<") + "\n"));
         let with = text.replace("<dhcp>", "<dhcp><host mac='52:54:00:AA:00:01' ip='10.9.0.5' name='a'/>");
         let read = read(&with).unwrap().unwrap();
-        assert_eq!((read.cidr.as_deref(), read.bridged), (Some("10.9.0.0/24"), false));
+        assert_eq!((read.cidr.as_deref(), read.bridge), (Some("10.9.0.0/24"), None));
         assert_eq!(
             (read.leases[0].mac.as_str(), read.leases[0].address.as_str()),
             ("52:54:00:aa:00:01", "10.9.0.5")

@@ -48,7 +48,9 @@ impl Node {
         let (network, fresh) = match self.find_network(id)? {
             Some(ours) => (ours.network, false),
             None => {
-                check_bridge(&spec.mode)?;
+                if let Mode::Bridge { bridge } = &spec.mode {
+                    self.check_bridge(bridge)?;
+                }
                 let mark = Mark {
                     host: self.id.clone(),
                     token: token.to_string(),
@@ -106,7 +108,7 @@ impl Node {
 
     pub fn reserve(&self, id: Uuid, lease: &Lease) -> Result<()> {
         let ours = self.network(id)?;
-        if ours.read.bridged {
+        if ours.read.bridge.is_some() {
             return Ok(()); // addresses come from outside or from the seed
         }
         let same_mac = |l: &&Lease| l.mac.eq_ignore_ascii_case(&lease.mac);
@@ -156,7 +158,7 @@ impl Node {
         }
     }
 
-    /// Starts a network that a reboot of the host left stopped.
+    /// Starts a network that a reboot of the host left stopped. libvirt does not miss a bridge that is gone; we do.
     pub fn start_network(&self, name: &str) -> Result<()> {
         let what = format!("network {name} cannot be started on host {}", self.name);
         let network = self
@@ -164,7 +166,22 @@ impl Node {
             .connect()?
             .lookup_network_by_name(name)
             .map_err(libvirt::error(what.clone()))?;
-        activate(&network).map_err(|e| start_error(e, what))
+        activate(&network).map_err(|e| start_error(e, what))?;
+        match self.look_network(network)?.and_then(|ours| ours.read.bridge) {
+            Some(bridge) => self.check_bridge(&bridge),
+            None => Ok(()),
+        }
+    }
+
+    fn check_bridge(&self, bridge: &str) -> Result<()> {
+        let plain = !matches!(bridge, "" | "." | "..") && bridge.len() < 16 && !bridge.contains('/');
+        match plain && Path::new("/sys/class/net").join(bridge).join("bridge").exists() {
+            true => Ok(()),
+            false => {
+                let message = format!("host {} has no bridge `{bridge}`: make it there first", self.name);
+                Err(Error::invalid(message).code("no_bridge"))
+            }
+        }
     }
 
     fn find_network(&self, id: Uuid) -> Result<Option<Ours>> {
@@ -233,15 +250,4 @@ fn update(ours: &Ours, command: sys::virNetworkUpdateCommand, xml: &str) -> Resu
             .update(command, sys::VIR_NETWORK_SECTION_IP_DHCP_HOST, -1, xml, flags)
     };
     change().map_err(libvirt::error(what))
-}
-
-fn check_bridge(mode: &Mode) -> Result<()> {
-    let Mode::Bridge { bridge } = mode else {
-        return Ok(());
-    };
-    let plain = !bridge.is_empty() && bridge.len() < 16 && !bridge.contains(['/', '.']);
-    match plain && Path::new("/sys/class/net").join(bridge).join("bridge").exists() {
-        true => Ok(()),
-        false => Err(Error::invalid(format!("this host has no bridge `{bridge}`: make it first")).code("no_bridge")),
-    }
 }

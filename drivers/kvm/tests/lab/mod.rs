@@ -23,6 +23,8 @@ pub struct Lab {
     dir: tempfile::TempDir,
     pub controller: Controller,
     pub uri: String,
+    /// Where libvirt's bridges and guests are.
+    netns: String,
     pub cloud: Arc<dyn Cloud>,
     agent: Option<Child>,
 }
@@ -31,28 +33,36 @@ impl Lab {
     pub async fn open() -> Self {
         let dir = tempfile::Builder::new().prefix("isobar-kvm-").tempdir().unwrap();
         let started = tool(&["libvirt", "start", &state(dir.path()), "--isolated"]);
-        let uri = started
-            .lines()
-            .find_map(|line| line.strip_prefix("LIBVIRT_URI="))
-            .unwrap()
-            .to_owned();
+        let told = |key: &str| {
+            started
+                .lines()
+                .find_map(|line| line.strip_prefix(key))
+                .unwrap()
+                .to_owned()
+        };
+        let (uri, netns) = (told("LIBVIRT_URI="), told("LIBVIRT_NETNS="));
         let controller = Controller::start().await;
         let mut lab = Self {
             cloud: kvm::Kvm.connect(&call(), &controller.site(Vec::new())).await.unwrap(),
             dir,
             controller,
             uri,
+            netns,
             agent: None,
         };
         lab.start_agent().await;
         lab
     }
 
-    /// Starts the agent and waits until it answers.
+    /// Starts the agent and waits until it answers. It reaches the controller over our network, while its `/sys` shows
+    /// the interfaces of libvirt's, as it would on a host that has one network for both.
     pub async fn start_agent(&mut self) {
         let data = self.dir.path().join("agent").display().to_string();
         let options = [&data, &self.controller.url, &self.controller.token, &self.uri].map(String::as_str);
-        let child = Command::new(std::env::current_exe().unwrap())
+        let ours = format!("--net=/proc/{}/ns/net", std::process::id());
+        let child = Command::new("ip")
+            .args(["netns", "exec", &self.netns, "nsenter", &ours])
+            .arg(std::env::current_exe().unwrap())
             .args(["lab::an_agent_needs_a_controller", "--exact", "--nocapture"])
             .env(AGENT, options.join("\n"))
             .stdout(Stdio::null())
@@ -109,27 +119,38 @@ impl Lab {
             .collect()
     }
 
+    /// The file of a disk.
+    pub fn disk_file(&self, disk: &ExternalRef) -> PathBuf {
+        let (_, id) = disk.as_str().split_once('/').unwrap();
+        self.dir.path().join(format!("agent/pool/{id}.qcow2"))
+    }
+
+    /// The file of an image.
+    pub fn image_file(&self, image: &ExternalRef, format: &str) -> PathBuf {
+        let (_, digest) = image.as_str().split_once('/').unwrap();
+        self.dir.path().join(format!("agent/images/{digest}.{format}"))
+    }
+
     pub fn virsh(&self, args: &[&str]) -> String {
-        let out = Command::new("virsh")
-            .args(["-q", "-c", &self.uri])
-            .args(args)
-            .output()
-            .unwrap();
-        assert!(
-            out.status.success(),
-            "virsh {args:?}: {}",
-            String::from_utf8_lossy(&out.stderr)
-        );
-        String::from_utf8(out.stdout).unwrap().trim().to_owned()
+        said(Command::new("virsh").args(["-q", "-c", &self.uri]).args(args))
+    }
+
+    /// `ip` in the network of the host.
+    pub fn ip(&self, args: &[&str]) -> String {
+        said(Command::new("ip").args(["-n", &self.netns]).args(args))
     }
 
     /// Puts the guest image on the host.
     pub async fn image(&self) -> ExternalRef {
-        let bytes = bytes::Bytes::from(std::fs::read(guest_image()).unwrap());
+        self.upload(std::fs::read(guest_image()).unwrap(), "qcow2").await
+    }
+
+    pub async fn upload(&self, bytes: Vec<u8>, format: &str) -> ExternalRef {
+        let bytes = bytes::Bytes::from(bytes);
         let spec = ImageSpec {
             name: "guest".to_owned(),
             digest: hex::encode(Sha512::digest(&bytes)),
-            format: "qcow2".to_owned(),
+            format: format.to_owned(),
             size: Size::bytes(bytes.len() as u64),
         };
         let chunks: Vec<_> = bytes.chunks(1 << 20).map(|chunk| Ok(bytes.slice_ref(chunk))).collect();
@@ -214,6 +235,18 @@ pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl 
         assert!(tokio::time::Instant::now() < end, "waited in vain until {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// What a command that succeeds prints.
+pub fn said(command: &mut Command) -> String {
+    let out = command.output().unwrap();
+    assert!(
+        out.status.success(),
+        "{command:?}: {}{}",
+        String::from_utf8_lossy(&out.stdout),
+        String::from_utf8_lossy(&out.stderr)
+    );
+    String::from_utf8(out.stdout).unwrap().trim().to_owned()
 }
 
 fn state(dir: &Path) -> String {

@@ -65,7 +65,7 @@ pub async fn network(lab: &Lab) -> (ExternalRef, Lease) {
     (id, lease)
 }
 
-async fn console_shows(lab: &Lab, server: &ExternalRef, line: &str) {
+pub async fn console_shows(lab: &Lab, server: &ExternalRef, line: &str) {
     let compute = lab.cloud.compute().unwrap();
     until(&format!("the console showed `{line}`"), || async {
         let log = compute.console_log(&call(), server, 1 << 16).await.unwrap();

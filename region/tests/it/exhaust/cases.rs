@@ -181,5 +181,8 @@ pub fn sync() -> Case {
 }
 
 pub fn forget() -> Case {
+    // Asked again after a failure, it leaves the network on the cloud.
     Case::new(|_| delete("/cloud-accounts/sim").admin(), Failed::Again)
+        .after(|_| vec![server("one", true), delete("/servers/web")])
+        .sharing(&["/cloud/networks"])
 }
