@@ -4,7 +4,10 @@
 //! An observation that began before the last command on a server ended is older than that command, and ignored.
 //! A server that a task holds is left to its task.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use auth::Cx;
 use contract::{Call, Cloud, compute::Sign};
@@ -14,7 +17,7 @@ use store::{
 };
 use task::{Next, ReconcileCx, Reconciler};
 use types::{
-    ExternalRef, Result, Timestamp,
+    ExternalRef, HostId, Result, Timestamp,
     states::{self, Guest, Power, Server},
 };
 
@@ -22,26 +25,27 @@ use crate::{State, account, clouds::each, host, server, swap::swap, tasks::holde
 
 pub struct Observe;
 
+type Seen = HashMap<ExternalRef, (Power, Option<Sign>)>;
+
+/// The channel that wakes it: something happened to a server that no task holds.
+pub const CHANNEL: &str = "server-changes";
+
 impl Reconciler for Observe {
     const NAME: &'static str = "server-power";
+    const CHANNEL: Option<&'static str> = Some(CHANNEL);
 
     fn every() -> Duration {
         Duration::from_secs(2)
     }
 
     async fn reconcile(&self, cx: &ReconcileCx) -> Result<Next> {
-        let state = cx.get::<State>();
-        for account in account::live(cx.store()).await? {
-            if let Err(error) = look(state, cx.cx(), &account).await {
-                tracing::warn!(
-                    account = account.name,
-                    "its servers cannot be observed: {}",
-                    error.chain()
-                );
-            }
-        }
-        Ok(Next::Usual)
+        cx.each(account::resources, observe).await
     }
+}
+
+async fn observe(cx: ReconcileCx, account: account::Model) -> Result<Next> {
+    look(cx.get::<State>(), cx.cx(), &account).await?;
+    Ok(Next::Usual)
 }
 
 async fn look(state: &State, cx: &Cx, account: &account::Model) -> Result<()> {
@@ -56,14 +60,24 @@ async fn look(state: &State, cx: &Cx, account: &account::Model) -> Result<()> {
     let began = Timestamp::now();
     let call = Call::new(cx.request_id(), Duration::from_secs(15));
     let cloud = state.clouds.connect(&call, account).await?;
-    let seen = machines(&call, cloud.as_ref()).await?;
-    let silent = silent_hosts(&state.store, account).await?;
+    let (seen, skipped) = machines(&call, cloud.as_ref()).await?;
+    let hosts = host::Entity::find().filter(host::Column::AccountId.eq(account.id));
+    let hosts = state.store.all(hosts).await?;
+    let silent: HashSet<_> = hosts
+        .iter()
+        .filter(|host| is_silent(host))
+        .map(|host| host.id)
+        .collect();
+    let unread = hosts.iter().filter(|host| skipped.contains(host.external_id.as_str()));
+    let unread: HashSet<_> = unread.map(|host| host.id).collect();
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
     let held = holders(&state.store, "server", &ids).await?;
     for row in rows {
         let unreachable = row.host_id.is_some_and(|host| silent.contains(&host));
         let (power, sign) = match row.external_id.as_ref().and_then(|id| seen.get(id)) {
             Some(seen) => *seen,
+            // It may be there: this look says nothing about it.
+            None if !unreachable && is_unread(&row, &unread, &skipped) => continue,
             None if unreachable => (Power::Unknown, None),
             None => (Power::Missing, None),
         };
@@ -80,34 +94,32 @@ async fn look(state: &State, cx: &Cx, account: &account::Model) -> Result<()> {
     Ok(())
 }
 
-async fn machines(call: &Call, cloud: &dyn Cloud) -> Result<HashMap<ExternalRef, (Power, Option<Sign>)>> {
+/// What could be read, and what could not: servers, or whole hosts.
+async fn machines(call: &Call, cloud: &dyn Cloud) -> Result<(Seen, HashSet<String>)> {
     let Some(compute) = cloud.compute() else {
-        return Ok(HashMap::new());
+        return Ok(Default::default());
     };
     let mut seen = HashMap::new();
     let skipped = each(
         |from| compute.list(call, from),
         |machine| seen.extend([(machine.id, (machine.power, machine.sign))]),
     );
-    for skipped in skipped.await? {
+    let skipped = skipped.await?;
+    for skipped in &skipped {
         tracing::warn!(machine = skipped.item, "it could not be read: {}", skipped.reason);
     }
-    Ok(seen)
+    Ok((seen, skipped.into_iter().map(|skipped| skipped.item).collect()))
 }
 
-/// Hosts whose servers nobody can see now: absent from the list does not mean gone.
-async fn silent_hosts(store: &Store, account: &account::Model) -> Result<Vec<types::HostId>> {
-    let rows = store
-        .all(host::Entity::find().filter(host::Column::AccountId.eq(account.id)))
-        .await?;
-    let stale = Timestamp::now();
-    Ok(rows
-        .into_iter()
-        .filter(|host| {
-            host.state == states::Host::Lost || host.seen_at.is_none_or(|at| stale.since(at) > host::facts::SILENCE)
-        })
-        .map(|host| host.id)
-        .collect())
+fn is_unread(row: &server::Model, hosts: &HashSet<HostId>, skipped: &HashSet<String>) -> bool {
+    let itself = row.external_id.as_ref().is_some_and(|id| skipped.contains(id.as_str()));
+    itself || row.host_id.is_some_and(|host| hosts.contains(&host))
+}
+
+/// Nobody can see its servers now: absent from the list does not mean gone.
+fn is_silent(host: &host::Model) -> bool {
+    let now = Timestamp::now();
+    host.state == states::Host::Lost || host.seen_at.is_none_or(|at| now.since(at) > host::facts::SILENCE)
 }
 
 /// The resting state that an observed power means, when it is another than the row's.
