@@ -64,12 +64,9 @@ impl Gate {
 }
 
 async fn disk(lab: &Lab) -> ExternalRef {
-    let made = lab
-        .cloud
-        .disks()
-        .unwrap()
-        .create(&call(), &volume(lab, "data", None), &token("disk"));
-    done(made.await.unwrap())
+    let spec = volume(lab, "data", None);
+    let made = lab.cloud.disks().unwrap().create(&call(), &spec, &token("disk")).await;
+    done(made.unwrap())
 }
 
 async fn snapshot(lab: &Lab, disk: &ExternalRef) -> contract::Result<ExternalRef> {
@@ -141,7 +138,6 @@ async fn hosts_that_say_nothing_are_waited_for_together() {
     let page = cloud.compute().unwrap().list(&call, None).await.unwrap();
     assert_eq!((page.items.len(), page.skipped.len(), page.next), (0, 2, None));
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
-    let call = call.within(Duration::from_secs(4));
     let page = cloud.hosts().unwrap().list(&call, None).await;
     assert!(page.is_ok_and(|page| page.items.iter().all(|host| !host.reachable)));
 }
