@@ -25,8 +25,6 @@ use crate::{State, account, clouds::each, host, server, swap::swap, tasks::holde
 
 pub struct Observe;
 
-type Seen = HashMap<ExternalRef, (Power, Option<Sign>)>;
-
 /// The channel that wakes it: something happened to a server that no task holds.
 pub const CHANNEL: &str = "server-changes";
 
@@ -60,26 +58,12 @@ async fn look(state: &State, cx: &Cx, account: &account::Model) -> Result<()> {
     let began = Timestamp::now();
     let call = Call::new(cx.request_id(), Duration::from_secs(15));
     let cloud = state.clouds.connect(&call, account).await?;
-    let (seen, skipped) = machines(&call, cloud.as_ref()).await?;
-    let hosts = host::Entity::find().filter(host::Column::AccountId.eq(account.id));
-    let hosts = state.store.all(hosts).await?;
-    let silent: HashSet<_> = hosts
-        .iter()
-        .filter(|host| is_silent(host))
-        .map(|host| host.id)
-        .collect();
-    let unread = hosts.iter().filter(|host| skipped.contains(host.external_id.as_str()));
-    let unread: HashSet<_> = unread.map(|host| host.id).collect();
+    let seen = Seen::by(state, &call, account, cloud.as_ref()).await?;
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
     let held = holders(&state.store, "server", &ids).await?;
     for row in rows {
-        let unreachable = row.host_id.is_some_and(|host| silent.contains(&host));
-        let (power, sign) = match row.external_id.as_ref().and_then(|id| seen.get(id)) {
-            Some(seen) => *seen,
-            // It may be there: this look says nothing about it.
-            None if !unreachable && is_unread(&row, &unread, &skipped) => continue,
-            None if unreachable => (Power::Unknown, None),
-            None => (Power::Missing, None),
+        let Some((power, sign)) = seen.server(row.external_id.as_ref(), row.host_id) else {
+            continue;
         };
         if held.contains_key(&row.id.to_string()) || row.commanded_at >= began {
             continue;
@@ -94,26 +78,52 @@ async fn look(state: &State, cx: &Cx, account: &account::Model) -> Result<()> {
     Ok(())
 }
 
-/// What could be read, and what could not: servers, or whole hosts.
-async fn machines(call: &Call, cloud: &dyn Cloud) -> Result<(Seen, HashSet<String>)> {
-    let Some(compute) = cloud.compute() else {
-        return Ok(Default::default());
-    };
-    let mut seen = HashMap::new();
-    let skipped = each(
-        |from| compute.list(call, from),
-        |machine| seen.extend([(machine.id, (machine.power, machine.sign))]),
-    );
-    let skipped = skipped.await?;
-    for skipped in &skipped {
-        tracing::warn!(machine = skipped.item, "it could not be read: {}", skipped.reason);
-    }
-    Ok((seen, skipped.into_iter().map(|skipped| skipped.item).collect()))
+/// What one look at an account found.
+#[derive(Default)]
+struct Seen {
+    machines: HashMap<ExternalRef, (Power, Option<Sign>)>,
+    /// Servers, or whole hosts, that could not be read this time.
+    skipped: HashSet<String>,
+    unread: HashSet<HostId>,
+    silent: HashSet<HostId>,
 }
 
-fn is_unread(row: &server::Model, hosts: &HashSet<HostId>, skipped: &HashSet<String>) -> bool {
-    let itself = row.external_id.as_ref().is_some_and(|id| skipped.contains(id.as_str()));
-    itself || row.host_id.is_some_and(|host| hosts.contains(&host))
+impl Seen {
+    async fn by(state: &State, call: &Call, account: &account::Model, cloud: &dyn Cloud) -> Result<Self> {
+        let mut seen = Self::default();
+        if let Some(compute) = cloud.compute() {
+            let skipped = each(
+                |from| compute.list(call, from),
+                |machine| seen.machines.extend([(machine.id, (machine.power, machine.sign))]),
+            );
+            for skipped in skipped.await? {
+                tracing::warn!(machine = skipped.item, "it could not be read: {}", skipped.reason);
+                seen.skipped.insert(skipped.item);
+            }
+        }
+        let hosts = host::Entity::find().filter(host::Column::AccountId.eq(account.id));
+        for host in state.store.all(hosts).await? {
+            if is_silent(&host) {
+                seen.silent.insert(host.id);
+            } else if seen.skipped.contains(host.external_id.as_str()) {
+                seen.unread.insert(host.id);
+            }
+        }
+        Ok(seen)
+    }
+
+    /// None when this look says nothing about it: what could not be read may be there.
+    fn server(&self, id: Option<&ExternalRef>, host: Option<HostId>) -> Option<(Power, Option<Sign>)> {
+        if let Some(seen) = id.and_then(|id| self.machines.get(id)) {
+            return Some(*seen);
+        }
+        if host.is_some_and(|host| self.silent.contains(&host)) {
+            return Some((Power::Unknown, None));
+        }
+        let unread = id.is_some_and(|id| self.skipped.contains(id.as_str()))
+            || host.is_some_and(|host| self.unread.contains(&host));
+        (!unread).then_some((Power::Missing, None))
+    }
 }
 
 /// Nobody can see its servers now: absent from the list does not mean gone.
@@ -209,5 +219,28 @@ async fn announce_guest(cx: &Cx, tx: &mut Tx, row: &server::Model, before: Optio
             web::noun::announce::<server::Entity>(cx, tx, row, &format!("guest-{guest}")).await
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_read_is_not_called_missing() {
+        let (well, mute, lost) = (HostId::new(), HostId::new(), HostId::new());
+        let id = |text: &str| ExternalRef::new(text);
+        let seen = Seen {
+            machines: HashMap::from([(id("a"), (Power::On, None))]),
+            skipped: HashSet::from(["b".to_owned(), "host".to_owned()]),
+            unread: HashSet::from([mute]),
+            silent: HashSet::from([lost]),
+        };
+        let power = |name: &str, host| seen.server(Some(&id(name)), Some(host)).map(|(power, _)| power);
+        assert_eq!(power("a", well), Some(Power::On));
+        assert_eq!(power("b", well), None);
+        assert_eq!(power("c", well), Some(Power::Missing));
+        assert_eq!(power("c", mute), None);
+        assert_eq!(power("c", lost), Some(Power::Unknown));
     }
 }
