@@ -104,15 +104,16 @@ async fn tell(cx: &ReconcileCx, host: &host::Model, feed: &ChangeFeed) -> Result
     let held = holders(cx.store(), server::Entity::NOUN, &ids).await?;
     let tasks: HashSet<_> = held.values().copied().collect();
     let free = !feed.complete && held.len() < ids.len();
-    if tasks.is_empty() && !free {
-        return Ok(());
-    }
-    let mut tx = cx.store().begin().await?;
+    // One task a transaction: several rows locked in our order could meet the engines' locks in theirs.
     for task in tasks {
+        let mut tx = cx.store().begin().await?;
         task::wake(&mut tx, task).await?;
+        tx.commit().await?;
     }
     if free {
+        let mut tx = cx.store().begin().await?;
         tx.wake(observe::CHANNEL);
+        tx.commit().await?;
     }
-    tx.commit().await
+    Ok(())
 }
