@@ -18,7 +18,7 @@ use store::{
         sea_query::{Expr, ExprTrait},
     },
 };
-use task::Target;
+use task::{ReconcileCx, Resource, Target};
 use types::{
     AccountId, Json, Result, Timestamp, ZoneId,
     api::{account as api, check_name},
@@ -101,6 +101,17 @@ pub async fn live(store: &Store) -> Result<Vec<Model>> {
 pub async fn is_forgotten(store: &Store, id: AccountId) -> Result<bool> {
     let row = store.one(Entity::find_by_id(id)).await?;
     Ok(row.is_none_or(|row| row.state == states::Account::Deleted))
+}
+
+/// The same, for a round that looks at each of them.
+pub async fn resources(cx: ReconcileCx) -> Result<Vec<Resource<Model>>> {
+    let resource = |row: Model| Resource {
+        id: format!("{}/{}", Entity::NOUN, row.id),
+        name: format!("cloud account `{}`", row.name),
+        generation: row.version,
+        value: row,
+    };
+    Ok(live(cx.store()).await?.into_iter().map(resource).collect())
 }
 
 /// Its cloud was looked at and answered: an account that had failed is connected again.

@@ -15,6 +15,7 @@ pub mod server;
 pub mod snapshot;
 pub mod storage;
 pub mod swap;
+pub mod watch;
 
 pub mod audit;
 pub mod images;

@@ -4,7 +4,10 @@
 //! An observation that began before the last command on a server ended is older than that command, and ignored.
 //! A server that a task holds is left to its task.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
 use auth::Cx;
 use contract::{Call, Cloud, compute::Sign};
@@ -14,7 +17,7 @@ use store::{
 };
 use task::{Next, ReconcileCx, Reconciler};
 use types::{
-    ExternalRef, Result, Timestamp,
+    ExternalRef, HostId, Result, Timestamp,
     states::{self, Guest, Power, Server},
 };
 
@@ -22,26 +25,25 @@ use crate::{State, account, clouds::each, host, server, swap::swap, tasks::holde
 
 pub struct Observe;
 
+/// The channel that wakes it: something happened to a server that no task holds.
+pub const CHANNEL: &str = "server-changes";
+
 impl Reconciler for Observe {
     const NAME: &'static str = "server-power";
+    const CHANNEL: Option<&'static str> = Some(CHANNEL);
 
     fn every() -> Duration {
         Duration::from_secs(2)
     }
 
     async fn reconcile(&self, cx: &ReconcileCx) -> Result<Next> {
-        let state = cx.get::<State>();
-        for account in account::live(cx.store()).await? {
-            if let Err(error) = look(state, cx.cx(), &account).await {
-                tracing::warn!(
-                    account = account.name,
-                    "its servers cannot be observed: {}",
-                    error.chain()
-                );
-            }
-        }
-        Ok(Next::Usual)
+        cx.each(account::resources, observe).await
     }
+}
+
+async fn observe(cx: ReconcileCx, account: account::Model) -> Result<Next> {
+    look(cx.get::<State>(), cx.cx(), &account).await?;
+    Ok(Next::Usual)
 }
 
 async fn look(state: &State, cx: &Cx, account: &account::Model) -> Result<()> {
@@ -56,16 +58,12 @@ async fn look(state: &State, cx: &Cx, account: &account::Model) -> Result<()> {
     let began = Timestamp::now();
     let call = Call::new(cx.request_id(), Duration::from_secs(15));
     let cloud = state.clouds.connect(&call, account).await?;
-    let seen = machines(&call, cloud.as_ref()).await?;
-    let silent = silent_hosts(&state.store, account).await?;
+    let seen = Seen::by(state, &call, account, cloud.as_ref()).await?;
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
     let held = holders(&state.store, "server", &ids).await?;
     for row in rows {
-        let unreachable = row.host_id.is_some_and(|host| silent.contains(&host));
-        let (power, sign) = match row.external_id.as_ref().and_then(|id| seen.get(id)) {
-            Some(seen) => *seen,
-            None if unreachable => (Power::Unknown, None),
-            None => (Power::Missing, None),
+        let Some((power, sign)) = seen.server(row.external_id.as_ref(), row.host_id) else {
+            continue;
         };
         if held.contains_key(&row.id.to_string()) || row.commanded_at >= began {
             continue;
@@ -80,34 +78,58 @@ async fn look(state: &State, cx: &Cx, account: &account::Model) -> Result<()> {
     Ok(())
 }
 
-async fn machines(call: &Call, cloud: &dyn Cloud) -> Result<HashMap<ExternalRef, (Power, Option<Sign>)>> {
-    let Some(compute) = cloud.compute() else {
-        return Ok(HashMap::new());
-    };
-    let mut seen = HashMap::new();
-    let skipped = each(
-        |from| compute.list(call, from),
-        |machine| seen.extend([(machine.id, (machine.power, machine.sign))]),
-    );
-    for skipped in skipped.await? {
-        tracing::warn!(machine = skipped.item, "it could not be read: {}", skipped.reason);
-    }
-    Ok(seen)
+/// What one look at an account found.
+#[derive(Default)]
+struct Seen {
+    machines: HashMap<ExternalRef, (Power, Option<Sign>)>,
+    /// Servers, or whole hosts, that could not be read this time.
+    skipped: HashSet<String>,
+    unread: HashSet<HostId>,
+    silent: HashSet<HostId>,
 }
 
-/// Hosts whose servers nobody can see now: absent from the list does not mean gone.
-async fn silent_hosts(store: &Store, account: &account::Model) -> Result<Vec<types::HostId>> {
-    let rows = store
-        .all(host::Entity::find().filter(host::Column::AccountId.eq(account.id)))
-        .await?;
-    let stale = Timestamp::now();
-    Ok(rows
-        .into_iter()
-        .filter(|host| {
-            host.state == states::Host::Lost || host.seen_at.is_none_or(|at| stale.since(at) > host::facts::SILENCE)
-        })
-        .map(|host| host.id)
-        .collect())
+impl Seen {
+    async fn by(state: &State, call: &Call, account: &account::Model, cloud: &dyn Cloud) -> Result<Self> {
+        let mut seen = Self::default();
+        if let Some(compute) = cloud.compute() {
+            let skipped = each(
+                |from| compute.list(call, from),
+                |machine| seen.machines.extend([(machine.id, (machine.power, machine.sign))]),
+            );
+            for skipped in skipped.await? {
+                tracing::warn!(machine = skipped.item, "it could not be read: {}", skipped.reason);
+                seen.skipped.insert(skipped.item);
+            }
+        }
+        let hosts = host::Entity::find().filter(host::Column::AccountId.eq(account.id));
+        for host in state.store.all(hosts).await? {
+            if is_silent(&host) {
+                seen.silent.insert(host.id);
+            } else if seen.skipped.contains(host.external_id.as_str()) {
+                seen.unread.insert(host.id);
+            }
+        }
+        Ok(seen)
+    }
+
+    /// None when this look says nothing about it: what could not be read may be there.
+    fn server(&self, id: Option<&ExternalRef>, host: Option<HostId>) -> Option<(Power, Option<Sign>)> {
+        if let Some(seen) = id.and_then(|id| self.machines.get(id)) {
+            return Some(*seen);
+        }
+        if host.is_some_and(|host| self.silent.contains(&host)) {
+            return Some((Power::Unknown, None));
+        }
+        let unread = id.is_some_and(|id| self.skipped.contains(id.as_str()))
+            || host.is_some_and(|host| self.unread.contains(&host));
+        (!unread).then_some((Power::Missing, None))
+    }
+}
+
+/// Nobody can see its servers now: absent from the list does not mean gone.
+fn is_silent(host: &host::Model) -> bool {
+    let now = Timestamp::now();
+    host.state == states::Host::Lost || host.seen_at.is_none_or(|at| now.since(at) > host::facts::SILENCE)
 }
 
 /// The resting state that an observed power means, when it is another than the row's.
@@ -197,5 +219,28 @@ async fn announce_guest(cx: &Cx, tx: &mut Tx, row: &server::Model, before: Optio
             web::noun::announce::<server::Entity>(cx, tx, row, &format!("guest-{guest}")).await
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_read_is_not_called_missing() {
+        let (well, mute, lost) = (HostId::new(), HostId::new(), HostId::new());
+        let id = |text: &str| ExternalRef::new(text);
+        let seen = Seen {
+            machines: HashMap::from([(id("a"), (Power::On, None))]),
+            skipped: HashSet::from(["b".to_owned(), "host".to_owned()]),
+            unread: HashSet::from([mute]),
+            silent: HashSet::from([lost]),
+        };
+        let power = |name: &str, host| seen.server(Some(&id(name)), Some(host)).map(|(power, _)| power);
+        assert_eq!(power("a", well), Some(Power::On));
+        assert_eq!(power("b", well), None);
+        assert_eq!(power("c", well), Some(Power::Missing));
+        assert_eq!(power("c", mute), None);
+        assert_eq!(power("c", lost), Some(Power::Unknown));
     }
 }

@@ -8,7 +8,7 @@ use axum::{
 };
 use task::{
     load, pause,
-    row::{pause as pauses, reconciler},
+    row::{pause as pauses, reconciler, setback},
 };
 use types::{Error, Result, Timestamp, api::ops as api};
 use web::{Caller, Input, Problem, docs::Operation, query::Plain};
@@ -116,11 +116,13 @@ pub fn reason(text: &str) -> Result<()> {
 
 async fn page(state: &State) -> Result<Json<api::View>, Problem> {
     let store = &state.store;
+    let setbacks = load::setbacks(store).await?;
+    let reconcilers = load::reconcilers(store).await?.into_iter();
     Ok(Json(api::View {
         queues: load::queues(store).await?,
         paused: pause::paused(store).await?.into_iter().map(paused).collect(),
         workers: load::workers(store).await?,
-        reconcilers: load::reconcilers(store).await?.into_iter().map(reconciler).collect(),
+        reconcilers: reconcilers.map(|row| reconciler(row, &setbacks)).collect(),
     }))
 }
 
@@ -133,7 +135,9 @@ fn paused(row: pauses::Model) -> api::Paused {
     }
 }
 
-fn reconciler(row: reconciler::Model) -> api::Reconciler {
+/// `setbacks` of all reconcilers, the worst first.
+fn reconciler(row: reconciler::Model, setbacks: &[setback::Model]) -> api::Reconciler {
+    let held: Vec<_> = setbacks.iter().filter(|held| held.reconciler == row.name).collect();
     let running = row.owner.is_some() && row.due_at > Timestamp::now();
     let rests = row.owner.is_none();
     let whole = row
@@ -149,5 +153,21 @@ fn reconciler(row: reconciler::Model) -> api::Reconciler {
         next_at: rests.then_some(row.due_at),
         failures: row.failures,
         error: row.error.map(|json| json.0),
+        held_back: i64::try_from(held.len()).unwrap_or(i64::MAX),
+        worst: held.first().map(|held| worst(held)),
+    }
+}
+
+fn worst(row: &setback::Model) -> api::HeldBack {
+    let times = match row.failures {
+        1 => "once".to_owned(),
+        many => format!("{many} times in a row"),
+    };
+    api::HeldBack {
+        resource: row.resource.clone(),
+        failures: row.failures,
+        since: row.since,
+        next_at: row.due_at,
+        text: format!("{} failed {times}: {}", row.name, row.error.0.chain()),
     }
 }

@@ -11,7 +11,7 @@ use types::{RegionId, Result, Timestamp, ZoneId};
 use crate::{
     State, account, disk, host, network, observe,
     place::{region, zone},
-    server, snapshot,
+    server, snapshot, watch,
 };
 
 /// Makes the region's row and its first zone if there are none. Two replicas at once agree on one.
@@ -91,6 +91,12 @@ pub async fn work(state: State, replica: &str, shutdown: CancellationToken) {
         shutdown.clone(),
     );
     let observe = reconcile::run(observe::Observe, state.store.clone(), shared.clone(), shutdown.clone());
+    let watch = reconcile::run(
+        watch::Watch::default(),
+        state.store.clone(),
+        shared.clone(),
+        shutdown.clone(),
+    );
     let history = reconcile::run(task::History, state.store.clone(), shared, shutdown.clone());
-    tokio::join!(engine.run(shutdown), facts, observe, history);
+    tokio::join!(engine.run(shutdown), facts, observe, watch, history);
 }

@@ -116,6 +116,8 @@ static PARTS: [Part; 4] = [
             "next_at:in",
             "failures",
             "error.message",
+            "held_back",
+            "worst.text",
         ],
     ),
 ];

@@ -17,6 +17,11 @@ fn page() -> serde_json::Value {
             "name": "host-facts", "running": false, "started_at": null, "ended_at": null, "seconds": 0.0421,
             "next_at": null, "failures": 2,
             "error": { "kind": "unavailable", "code": "unavailable", "message": "the cloud is busy" },
+            "held_back": 2,
+            "worst": {
+                "resource": "cloud-account/a", "failures": 3, "since": "2026-01-01T00:00:00Z",
+                "next_at": "2026-01-01T00:00:30Z", "text": "cloud account `east` failed 3 times in a row: no answer",
+            },
         }],
     })
 }
@@ -39,8 +44,8 @@ async fn the_page_of_an_operator() {
         4242-a1/0  3
 
         Reconcilers
-        NAME        RUNNING  STARTED  SECONDS  NEXT  FAILURES  ERROR
-        host-facts  false             0.042          2         the cloud is busy
+        NAME        RUNNING  STARTED  SECONDS  NEXT  FAILURES  ERROR              HELD_BACK  WORST
+        host-facts  false             0.042          2         the cloud is busy  2          cloud account `east` failed 3 times in a row: no answer
     "#]]
     .assert_eq(&ran.out);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));

@@ -43,7 +43,7 @@ pub use cx::{StepCx, TaskCx};
 pub use engine::{Engine, Extensions, Settings};
 pub use history::{History, Keep};
 pub use orphans::arrive;
-pub use reconcile::{Next, ReconcileCx, Reconciler};
+pub use reconcile::{Next, ReconcileCx, Reconciler, Resource};
 pub use registry::Registry;
 pub use start::{Started, Target, hold, join_or_start, start, start_with};
 pub use view::{TaskView, view};
@@ -67,6 +67,10 @@ pub const MIGRATIONS: &[store::Migration] = &[
     store::Migration {
         name: "task/0004_pause",
         sql: include_str!("migrations/0004_pause.sql"),
+    },
+    store::Migration {
+        name: "task/0005_setbacks",
+        sql: include_str!("migrations/0005_setbacks.sql"),
     },
 ];
 

@@ -15,7 +15,7 @@ use types::{
     states,
 };
 
-use crate::row::{reconciler, task};
+use crate::row::{reconciler, setback, task};
 
 #[derive(FromQueryResult)]
 struct Owner {
@@ -85,4 +85,12 @@ pub async fn reconcilers(store: &Store) -> Result<Vec<reconciler::Model>> {
     store
         .all(reconciler::Entity::find().order_by_asc(reconciler::Column::Name))
         .await
+}
+
+/// What reconcilers are held back from, the worst of each reconciler first.
+pub async fn setbacks(store: &Store) -> Result<Vec<setback::Model>> {
+    let rows = setback::Entity::find()
+        .order_by_desc(setback::Column::Failures)
+        .order_by_asc(setback::Column::Since);
+    store.all(rows).await
 }

@@ -1,13 +1,17 @@
 //! Loops that keep two truths equal. They take no input; a wake-up is only a hint. One replica at a time runs each.
 
+mod each;
 mod round;
+mod setback;
 
-use std::{future::Future, time::Duration};
+use std::{collections::HashSet, future::Future, time::Duration};
 
 use auth::Cx;
 use store::Store;
 use tokio_util::sync::CancellationToken;
 use types::Result;
+
+pub use each::Resource;
 
 use crate::{Settings, engine::Extensions};
 
@@ -33,7 +37,12 @@ pub trait Reconciler: Send + Sync + 'static {
 }
 
 /// What a round may use.
+#[derive(Clone)]
 pub struct ReconcileCx {
+    /// Of the reconciler.
+    pub(crate) name: &'static str,
+    pub(crate) every: Duration,
+    pub(crate) settings: Settings,
     pub(crate) store: Store,
     pub(crate) cx: Cx,
     pub(crate) extensions: Extensions,
@@ -51,6 +60,30 @@ impl ReconcileCx {
     /// Application state; panics when nobody added a `T`.
     pub fn get<T: Send + Sync + 'static>(&self) -> &T {
         self.extensions.get()
+    }
+
+    /// The ids of the resources whose last look failed.
+    pub async fn held_back(&self) -> Result<HashSet<String>> {
+        Ok(setback::all(self).await?.into_keys().collect())
+    }
+
+    /// Looks at all of many resources at once, each at its own pace: while some take long, the others are looked at
+    /// again and again, as often as [`Reconciler::every`] says; when none takes long, this returns.
+    ///
+    /// - One that fails is left alone for longer with every failure in a row, here and in whichever replica takes over.
+    /// - One whose generation moved is looked at at once, and its failures are forgotten.
+    /// - A look that answers [`Next::Now`] is followed by another at once.
+    pub async fn each<T, L, F>(
+        &self,
+        list: impl Fn(Self) -> L + Send + Sync,
+        look: impl Fn(Self, T) -> F + Send + Sync,
+    ) -> Result<Next>
+    where
+        T: Clone + Send + Sync + 'static,
+        L: Future<Output = Result<Vec<Resource<T>>>> + Send,
+        F: Future<Output = Result<Next>> + Send + 'static,
+    {
+        each::all(self, list, look).await
     }
 }
 

@@ -4,6 +4,7 @@ pub mod hold;
 pub mod pause;
 pub mod reconciler;
 pub mod record;
+pub mod setback;
 pub mod step;
 pub mod step_record;
 pub mod task;

@@ -18,6 +18,9 @@ use crate::wire;
 /// A host that needs longer to list what it has is passed over.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Most hosts that are asked for one page.
+const AT_ONCE: usize = 32;
+
 /// The agents of one account, in the order of their host ids.
 pub struct Agents {
     client: Client,
@@ -95,31 +98,35 @@ impl Agents {
             .await
     }
 
-    /// Everything of one kind, one host a page. A host that does not answer is named in `skipped`, and the
-    /// pages of the others follow.
+    /// Everything of one kind, some hosts a page, which are asked at once: a silent one delays no other, and is named
+    /// in `skipped`.
     pub async fn list<T: DeserializeOwned>(&self, call: &Call, from: Option<Cursor>, path: &str) -> Result<Page<T>> {
         wanted(call)?;
-        let mut rest = self
+        let rest = self
             .names()
             .skip_while(|host| from.as_ref().is_some_and(|from| *host < from.0.as_str()));
-        let Some(host) = rest.next() else {
-            return Ok(Page::last(Vec::new()));
-        };
-        let next = rest.next().map(|host| Cursor(host.to_owned()));
-        let asked = self
-            .ask::<wire::Listing<T>>(&call.within(PATIENCE), host, Method::GET, path)
-            .await;
-        let page = asked.map(Page::from).or_else(|error| {
-            wanted(call)?;
-            let silent = Skipped {
-                item: host.to_owned(),
-                reason: error.chain(),
-            };
-            Ok::<_, Error>(Page {
-                skipped: vec![silent],
-                ..Page::last(Vec::new())
-            })
-        })?;
+        let mut hosts: Vec<_> = rest.take(AT_ONCE + 1).collect();
+        let next = hosts.get(AT_ONCE).map(|host| Cursor((*host).to_owned()));
+        hosts.truncate(AT_ONCE);
+        // What is left is for the pages that follow, and to say what was heard.
+        let patient = call.within(PATIENCE.min(call.remaining() / 2));
+        let asked = hosts
+            .iter()
+            .map(|host| self.ask::<wire::Listing<T>>(&patient, host, Method::GET, path));
+        let mut page = Page::last(Vec::new());
+        for (host, answer) in hosts.iter().zip(join_all(asked).await) {
+            match answer {
+                Ok(listing) => {
+                    page.items.extend(listing.items);
+                    page.skipped.extend(listing.skipped);
+                }
+                Err(error) => page.skipped.push(Skipped {
+                    item: (*host).to_owned(),
+                    reason: error.chain(),
+                }),
+            }
+        }
+        wanted(call)?;
         Ok(Page { next, ..page })
     }
 

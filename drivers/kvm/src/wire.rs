@@ -1,7 +1,7 @@
 //! What driver and agent say to each other besides the contract's own types: references, pages, bodies.
 //! Paths are in `agent/routes.rs`; every failure is a [`contract::Error`] as JSON.
 
-use contract::{Error, ExternalRef, Page, Result, Token, compute::Stop, page::Skipped};
+use contract::{Error, ExternalRef, Result, Token, compute::Stop, page::Skipped};
 use serde::{Deserialize, Serialize};
 
 /// Image formats a host takes.
@@ -38,16 +38,6 @@ pub struct Listing<T> {
     pub items: Vec<T>,
     #[serde(default = "Vec::new")]
     pub skipped: Vec<Skipped>,
-}
-
-impl<T> From<Listing<T>> for Page<T> {
-    fn from(list: Listing<T>) -> Self {
-        Self {
-            items: list.items,
-            skipped: list.skipped,
-            next: None,
-        }
-    }
 }
 
 /// A create: what, and under which token.

@@ -7,7 +7,7 @@ use contract::{Call, ChangeFeed, Changes, Cursor, ExternalRef, Result};
 use types::states::Power;
 
 use crate::{
-    cloud::{SimCloud, external},
+    cloud::{SimCloud, external, now},
     place,
     world::World,
 };
@@ -27,24 +27,57 @@ struct Seen {
 impl Changes for SimCloud {
     async fn next(&self, call: &Call, host: &ExternalRef, since: Option<Cursor>) -> Result<ChangeFeed> {
         let since = since.as_ref().and_then(read);
-        loop {
-            let told = self.look(call, "changes.next", |world, now| {
-                place::reach(world, host.as_str())?;
-                // A cursor from another life of this cloud.
-                let since = since.filter(|seen| seen.serial <= world.serial);
-                Ok(tell(world, host.as_str(), since, now))
-            });
-            let feed = told.await?;
-            if feed.complete || !feed.machines.is_empty() || call.remaining() < LOOK_EVERY + MARGIN {
-                return Ok(feed);
-            }
-            let pause = async {
+        let first = self.look(call, "changes.next", |world, now| {
+            look(world, host.as_str(), since, now)
+        });
+        let mut last = first.await?;
+        while !last.tells() && call.remaining() >= LOOK_EVERY + MARGIN {
+            let again = async {
                 tokio::time::sleep(LOOK_EVERY).await;
-                Ok(())
+                let read = |world: &World| match last.holds(world, now()) {
+                    true => Ok(None),
+                    false => look(world, host.as_str(), since, now()).map(Some),
+                };
+                self.store.read(read).await?
             };
-            call.bound("changes.next", pause).await?;
+            if let Some(newer) = call.bound("changes.next", again).await? {
+                last = newer;
+            }
         }
+        Ok(last.feed)
     }
+}
+
+/// A look at a host.
+struct Look {
+    feed: ChangeFeed,
+    serial: u64,
+    /// When something turns by itself.
+    next_turn: Option<u64>,
+}
+
+impl Look {
+    fn tells(&self) -> bool {
+        self.feed.complete || !self.feed.machines.is_empty()
+    }
+
+    /// Whether another look would see the same: many wait for a long time, and looking reads every server.
+    fn holds(&self, world: &World, now: u64) -> bool {
+        world.serial == self.serial && self.next_turn.is_none_or(|at| at > now)
+    }
+}
+
+fn look(world: &World, host: &str, since: Option<Seen>, now: u64) -> Result<Look> {
+    place::reach(world, host)?;
+    // A cursor from another life of this cloud.
+    let since = since.filter(|seen| seen.serial <= world.serial);
+    let turns = world.machines.values().filter(|row| row.host == host);
+    let turns = turns.filter_map(|row| row.turn.as_ref()).map(|turn| turn.at);
+    Ok(Look {
+        feed: tell(world, host, since, now),
+        serial: world.serial,
+        next_turn: turns.filter(|at| *at > now).min(),
+    })
 }
 
 fn tell(world: &World, host: &str, since: Option<Seen>, now: u64) -> ChangeFeed {

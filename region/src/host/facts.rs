@@ -7,7 +7,7 @@ use store::{
     Store, Tx,
     sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr},
 };
-use task::{Next, ReconcileCx, Reconciler};
+use task::{Next, ReconcileCx, Reconciler, Resource};
 use types::{ExternalRef, HostId, Json, Result, StorageId, Timestamp, api::host::Intent, states};
 
 use super::{
@@ -38,20 +38,23 @@ impl Reconciler for Facts {
     }
 
     async fn reconcile(&self, cx: &ReconcileCx) -> Result<Next> {
-        let state = cx.get::<State>();
-        for account in account::live(cx.store()).await? {
-            // One account that does not answer stops no other.
-            if let Err(error) = look(state, cx.cx(), &account).await {
-                tracing::warn!(
-                    account = account.name,
-                    "its hosts cannot be observed: {}",
-                    error.chain()
-                );
-                silent(cx.store(), cx.cx(), &account, &[]).await?;
-            }
-        }
-        Ok(Next::Usual)
+        cx.each(accounts, find).await
     }
+}
+
+/// The hosts of an account that is held back grow silent meanwhile.
+async fn accounts(cx: ReconcileCx) -> Result<Vec<Resource<account::Model>>> {
+    let held = cx.held_back().await?;
+    let all = account::resources(cx.clone()).await?;
+    for account in all.iter().filter(|account| held.contains(&account.id)) {
+        silent(cx.store(), cx.cx(), &account.value, &[]).await?;
+    }
+    Ok(all)
+}
+
+async fn find(cx: ReconcileCx, account: account::Model) -> Result<Next> {
+    look(cx.get::<State>(), cx.cx(), &account).await?;
+    Ok(Next::Usual)
 }
 
 async fn look(state: &State, cx: &auth::Cx, account: &account::Model) -> Result<()> {

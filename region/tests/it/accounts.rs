@@ -79,7 +79,7 @@ async fn an_account_that_never_answered_is_left_alone(database: Database) {
 }
 
 /// The other side of an account's cloud.
-async fn cloud(site: &Site, name: &str) -> Control {
+pub async fn cloud(site: &Site, name: &str) -> Control {
     let row = account::Entity::find().filter(account::Column::Name.eq(name));
     let row = site.store.one(row).await.unwrap().unwrap();
     Control::open(&contract::Site {

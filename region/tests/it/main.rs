@@ -15,3 +15,4 @@ mod observe;
 mod ops;
 mod refuse;
 mod routes;
+mod watch;

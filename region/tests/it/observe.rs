@@ -39,7 +39,7 @@ impl Alive {
         Self { site, stop, work }
     }
 
-    async fn machine(&self) -> ExternalRef {
+    pub async fn machine(&self) -> ExternalRef {
         let world = self.site.control().await.world().await.unwrap();
         ExternalRef::new(world.machines.keys().next().unwrap().clone())
     }

@@ -133,6 +133,9 @@ impl<R: Reconciler> Rounds<R> {
     /// None when the row went to somebody else meanwhile.
     async fn round(&self, row: &Model) -> Option<Result<Next>> {
         let cx = ReconcileCx {
+            name: R::NAME,
+            every: R::every(),
+            settings: self.settings.clone(),
             store: self.store.clone(),
             cx: Cx::service(R::NAME, &format!("{}-{}", R::NAME, row.fence)),
             extensions: self.extensions.clone(),

@@ -73,6 +73,26 @@ pub struct Reconciler {
     /// Of the last round, if it failed.
     #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub error: Option<Error>,
+    /// How many of the resources it looks at are left alone for a while, since their last look failed.
+    pub held_back: i64,
+    /// The one of them that failed most often.
+    pub worst: Option<HeldBack>,
+}
+
+/// What a reconciler could not look at.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HeldBack {
+    /// For example `host/host-...`.
+    pub resource: String,
+    /// Looks that failed since the last that did not.
+    pub failures: i64,
+    /// When the first of them failed.
+    pub since: Timestamp,
+    /// When it is looked at again; at once when it is changed.
+    pub next_at: Timestamp,
+    /// What failed and why, as one sentence.
+    pub text: String,
 }
 
 /// Which queue to hold back or to let go, and why; the reason is kept with the event.

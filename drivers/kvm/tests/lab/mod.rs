@@ -65,6 +65,10 @@ impl Lab {
             .arg(std::env::current_exe().unwrap())
             .args(["lab::an_agent_needs_a_controller", "--exact", "--nocapture"])
             .env(AGENT, options.join("\n"))
+            .env(
+                "PATH",
+                format!("{}:{}", self.tools().display(), std::env::var("PATH").unwrap()),
+            )
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
@@ -86,6 +90,16 @@ impl Lab {
             agent.kill().unwrap();
             agent.wait().unwrap();
         }
+    }
+
+    /// Where an agent that is started finds programs first.
+    pub fn tools(&self) -> PathBuf {
+        self.dir.path().join("tools")
+    }
+
+    /// The controller comes back as another process, with connections of its own.
+    pub async fn reconnect(&mut self) {
+        self.cloud = kvm::Kvm.connect(&call(), &self.site()).await.unwrap();
     }
 
     /// Ends libvirtd by force and starts it again; guests do not notice.

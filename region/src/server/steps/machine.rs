@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use contract::{MachineSpec, Token, compute::Stop};
+use contract::{Cloud, MachineSpec, Token, compute::Stop};
 use serde::{Deserialize, Serialize};
 use store::sea_orm::sea_query::Expr;
 use task::{Step, StepCx, TaskCx};
-use types::{AccountId, Error, ExternalRef, Kind, Result, ServerId, states::Power};
+use types::{AccountId, Error, ExternalRef, Kind, Result, ServerId, Timestamp, states::Power};
 
 use crate::{
     clouds::{StepClouds, family, settled},
@@ -17,6 +17,16 @@ use crate::{
 
 /// How often a machine's power is looked at while something waits for it.
 const LOOK: Duration = Duration::from_millis(500);
+/// The longest time between two looks where a change wakes the task (`crate::watch`): the net under a lost hint.
+const NET: Duration = Duration::from_secs(5);
+
+/// When to look again after having waited so long.
+fn later(cloud: &dyn Cloud, waited: Duration) -> Duration {
+    match cloud.changes() {
+        Some(_) => waited.clamp(LOOK, NET),
+        None => LOOK,
+    }
+}
 
 /// Define the machine with its disks, cards and seed; it stays off.
 #[derive(Serialize, Deserialize)]
@@ -115,15 +125,17 @@ impl Step for PowerOff {
         if matches!(machine.power, Power::Off | Power::Crashed) {
             return Ok(());
         }
-        let waited = types::Timestamp::now().since(cx.started_at());
-        if waited >= Duration::from_secs(self.patience_seconds.into()) {
+        let waited = Timestamp::now().since(cx.started_at());
+        let patience = Duration::from_secs(self.patience_seconds.into());
+        if waited >= patience {
             return settled(cx, compute.stop(&cx.call(), &self.machine, Stop::Hard).await?);
         }
         // Asking again does no harm, and a guest that was still booting did not hear the first time.
-        if waited.as_secs().is_multiple_of(5) {
+        let wait = later(cloud.as_ref(), waited);
+        if wait > LOOK || waited.as_secs().is_multiple_of(5) {
             compute.stop(&cx.call(), &self.machine, Stop::Soft).await?;
         }
-        Err(cx.park(LOOK))
+        Err(cx.park(wait.min(patience.saturating_sub(waited))))
     }
 
     async fn undo(&self, cx: &StepCx) -> Result<()> {
@@ -202,7 +214,7 @@ impl Step for AwaitPower {
         match machine.power {
             power if power == self.power => Ok(()),
             Power::Crashed => Err(Error::new(Kind::Broken, "the guest crashed while it started").code("guest_crashed")),
-            _ => Err(cx.park(LOOK)),
+            _ => Err(cx.park(later(cloud.as_ref(), Timestamp::now().since(cx.started_at())))),
         }
     }
 
