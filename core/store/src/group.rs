@@ -51,7 +51,13 @@ type Turn = OwnedMutexGuard<Option<Open>>;
 
 /// One transaction of the group. Dropping it undoes it.
 pub(crate) struct Member {
+    /// Dropped before the turn ends: whoever commits for all must be the last who has it.
     pub outer: Arc<DatabaseTransaction>,
+    part: Part,
+}
+
+/// A member's place in the group.
+struct Part {
     name: u64,
     group: Arc<Group>,
     /// None when it is over.
@@ -79,9 +85,11 @@ impl Group {
         };
         let member = Member {
             outer,
-            name: self.names.fetch_add(1, Ordering::Relaxed),
-            group: self.clone(),
-            turn: Some(turn),
+            part: Part {
+                name: self.names.fetch_add(1, Ordering::Relaxed),
+                group: self.clone(),
+                turn: Some(turn),
+            },
         };
         let begun = member.run("SAVEPOINT").await;
         begun.map_err(|e| fault("beginning a transaction", e))?;
@@ -130,7 +138,9 @@ async fn close(mut turn: Turn) {
     };
     let result = match Arc::into_inner(outer) {
         Some(outer) => outer.commit().await.map_err(|e| fault("committing", e)),
-        None => Err(Error::broken("a transaction was still in use when it was committed")),
+        None => Err(Error::unavailable(
+            "a transaction was still in use when it was to be committed",
+        )),
     };
     drop(turn);
     for member in members {
@@ -148,28 +158,29 @@ fn aside(work: impl Future<Output = ()> + Send + 'static) {
 
 impl Member {
     async fn run(&self, verb: &str) -> std::result::Result<ExecResult, DbErr> {
-        self.outer.execute_unprepared(&format!("{verb} m{}", self.name)).await
+        self.outer
+            .execute_unprepared(&format!("{verb} m{}", self.part.name))
+            .await
     }
 
     /// Resolves when the changes are on disk, or not.
-    pub async fn commit(mut self) -> Result<()> {
+    pub async fn commit(self) -> Result<()> {
         self.run("RELEASE").await.map_err(|e| fault("committing", e))?;
+        let Self { outer, mut part } = self;
+        drop(outer);
         let (tell, hears) = oneshot::channel();
-        let Some(mut turn) = self.turn.take() else {
-            return Err(Error::broken("a transaction was committed twice"));
-        };
-        if let Some(open) = &mut *turn {
-            open.members.push(tell);
+        if let Some(mut turn) = part.turn.take() {
+            if let Some(open) = &mut *turn {
+                open.members.push(tell);
+            }
+            part.group.leave(turn);
         }
-        let group = self.group.clone();
-        drop(self);
-        group.leave(turn);
         let unknown = Err(Error::unavailable("the process ended while the database committed"));
         hears.await.unwrap_or(unknown)
     }
 }
 
-impl Drop for Member {
+impl Drop for Part {
     fn drop(&mut self) {
         if let Some(turn) = self.turn.take() {
             aside(undo(self.group.clone(), turn, self.name));
