@@ -22,7 +22,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::args::Args;
+use crate::{args::Args, cargo::cargo};
 use report::Report;
 
 const USAGE: &str = "\
@@ -138,11 +138,10 @@ fn usage() -> ExitCode {
 
 /// The engine measures itself; only its own example is built.
 fn scheduler(root: &Path, mut args: Args) -> Result<ExitCode> {
-    let mut cargo = std::process::Command::new("cargo");
+    let mut cargo = cargo(root);
     cargo
         .args(["run", "-q", "--release", "-p", "isobar-scheduler-engine"])
-        .args(["--example", "placement", "--"])
-        .current_dir(root);
+        .args(["--example", "placement", "--"]);
     while let Some(word) = args.word() {
         let hosts: u32 = word
             .parse()
@@ -156,10 +155,8 @@ fn scheduler(root: &Path, mut args: Args) -> Result<ExitCode> {
 
 fn build(root: &Path) -> Result<()> {
     eprintln!("bench: building isobar and climc with --release");
-    let mut cargo = std::process::Command::new("cargo");
-    cargo
-        .args(["build", "-q", "--release", "--bin", "isobar", "--bin", "climc"])
-        .current_dir(root);
+    let mut cargo = cargo(root);
+    cargo.args(["build", "-q", "--release", "--bin", "isobar", "--bin", "climc"]);
     ensure!(
         cargo.status().context("cargo cannot be run")?.success(),
         "the release build failed"

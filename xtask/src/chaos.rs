@@ -2,13 +2,13 @@
 
 use std::{
     path::Path,
-    process::{Command, ExitCode},
+    process::ExitCode,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context, Result, bail};
 
-use crate::args::Args;
+use crate::{args::Args, cargo::cargo};
 
 const USAGE: &str = "\
 cargo xtask chaos [--seed N] [--servers N] [--kills N] [--database postgres|sqlite]
@@ -41,13 +41,12 @@ pub fn run(root: &Path, mut args: Args) -> Result<ExitCode> {
     eprintln!("chaos: to do the same again: {again}");
     let filter = format!("package(isobar) & binary(e2e) & test(={test})");
     // All tests are built, as in ./test: climc is built with its own.
-    let passed = Command::new("cargo")
+    let passed = cargo(root)
         .args(["nextest", "run", "--workspace", "--profile", "chaos", "--no-capture"])
         .args(["-E", &filter])
         .env("ISOBAR_CHAOS_SEED", seed.to_string())
         .env("ISOBAR_CHAOS_SERVERS", servers.to_string())
         .env("ISOBAR_CHAOS_KILLS", kills.to_string())
-        .current_dir(root)
         .status()
         .context("cargo cannot be run")?;
     Ok(if passed.success() {

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::{diff, names, tree::Tree};
+use crate::{cargo::cargo, diff, names, tree::Tree};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -50,10 +50,7 @@ fn binary(root: &Path) -> Result<PathBuf> {
     if let Some(given) = std::env::var_os("ISOBAR_BIN") {
         return Ok(root.join(given));
     }
-    let built = Command::new("cargo")
-        .args(["build", "-q", "--bin", "isobar"])
-        .current_dir(root)
-        .status();
+    let built = cargo(root).args(["build", "-q", "--bin", "isobar"]).status();
     ensure!(
         built.context("cargo cannot be run")?.success(),
         "isobar does not build: mend that first"

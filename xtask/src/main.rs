@@ -3,6 +3,7 @@
 
 mod args;
 mod bench;
+mod cargo;
 mod chaos;
 mod diff;
 mod r#gen;

@@ -15,7 +15,7 @@ use super::{
     machine,
     report::Report,
 };
-use crate::args::Args;
+use crate::{args::Args, cargo::cargo};
 
 /// Newer ones want a newer Node.js than Debian 12 has.
 const PEER: &str = "graphile-worker@0.17.3";
@@ -95,10 +95,8 @@ fn tempfile(root: &Path) -> Result<PathBuf> {
 
 fn build(root: &Path) -> Result<()> {
     eprintln!("bench: building the engine with --release");
-    let mut cargo = Command::new("cargo");
-    cargo
-        .args(["build", "-q", "--release", "-p", "isobar-task", "--example", "tasks"])
-        .current_dir(root);
+    let mut cargo = cargo(root);
+    cargo.args(["build", "-q", "--release", "-p", "isobar-task", "--example", "tasks"]);
     ensure!(
         cargo.status().context("cargo cannot be run")?.success(),
         "the release build failed"
