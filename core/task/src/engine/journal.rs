@@ -226,13 +226,14 @@ pub(crate) async fn forget_undo_attempts(tx: &Tx, id: TaskId) -> Result<()> {
     tx.update(update).await.map(drop)
 }
 
-/// The database's clock is everybody's clock; with SQLite it is this machine's.
+/// The database's clock is everybody's clock; with SQLite it is this machine's. The time at which the statement began:
+/// one that moved on while it runs could not be looked up in an index, and a claim would read every task that waits.
 pub(crate) fn from_now(postgres: bool, wait: Duration) -> SimpleExpr {
     if !postgres {
         return Expr::value(Timestamp::now() + wait);
     }
     let micros = i64::try_from(wait.as_micros()).unwrap_or(i64::MAX / 4);
     Expr::cust(format!(
-        "((extract(epoch from clock_timestamp()) * 1000000)::bigint + {micros})"
+        "((extract(epoch from statement_timestamp()) * 1000000)::bigint + {micros})"
     ))
 }
